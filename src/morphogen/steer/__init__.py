@@ -1,0 +1,1 @@
+"""Systems over grids of parameters (`sweep`)."""
