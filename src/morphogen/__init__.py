@@ -28,7 +28,7 @@ _HOME = {
     "Society": "societies.society",
     "System": "system",
     "advance": "run",
-    "measure": "measure",
+    "measure": "measure:read",
     "open": "trajectory",
     "parameter": "system",
     "run": "run",
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from morphogen.combinators import Coupled, Ensemble, Lesion, Noise, Perturbed
     from morphogen.errors import DivergenceError, Interrupted, MorphogenError
     from morphogen.learners.learner import Learner
-    from morphogen.measure import Reading, measure
+    from morphogen.measure import Reading
+    from morphogen.measure import read as measure
     from morphogen.run import advance, run
     from morphogen.societies.society import Society
     from morphogen.steer.sweep import sweep
@@ -54,7 +55,8 @@ __all__ = [*sorted(_HOME), "__version__"]
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'morphogen' has no attribute '{name}'")
-    return getattr(import_module(f"morphogen.{_HOME[name]}"), name)
+    module, _, attribute = _HOME[name].partition(":")
+    return getattr(import_module(f"morphogen.{module}"), attribute or name)
 
 
 def __dir__() -> list[str]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 CHUNK_BYTES = 32 * 2**20
+BUFFER_BYTES = 4 * 2**20
 CHUNK_RECORDS = 2**18
 BATCH_SECONDS = 0.3
 
@@ -156,6 +157,8 @@ class Recording:
             raise MorphogenError(f"chunk must be at least 1 record, not {chunk}")
         record_bytes = max(1, sum(v.nbytes for v in self.example.values()))
         self.capacity = chunk or int(min(CHUNK_RECORDS, max(1, CHUNK_BYTES // record_bytes)))
+        # The compiled loop copies its buffer at each call, so it is kept small beside a chunk.
+        self.buffer = int(min(self.capacity, max(1, BUFFER_BYTES // record_bytes)))
 
     def samples_first(self, records: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Records (time, ...) as (sample, time, ...)."""
@@ -192,6 +195,7 @@ class _Rollout:
             state = jax.tree.map(jnp.asarray, state)
         self.state = state
         self.recording = Recording(system, self.key, every, names, state, chunk)
+        self.buffer: dict[str, Any] | None = None
         self.layout = None if devices is None else Layout(system, state, devices)
         self._spread()
 
@@ -228,7 +232,7 @@ class _Rollout:
             self.recorded = 1
         move, batch = self._move_host if self.system.host else self._move, 1
         while self.recorded < total:
-            count = min(batch, total - self.recorded, capacity - self.recorded % capacity)
+            count = min(batch, total - self.recorded, capacity - self.recorded % capacity, self.recording.buffer)
             began = time.perf_counter()
             move(count, recorder)
             seconds = time.perf_counter() - began
@@ -239,13 +243,14 @@ class _Rollout:
 
     def _move(self, count: int, recorder: Memory | Disk) -> None:
         first = jnp.uint32(self.step)
-        buffer = {n: jnp.zeros((self.recording.capacity, *v.shape), v.dtype) for n, v in self.recording.example.items()}
+        buffer = self.buffer or {n: jnp.zeros((self.recording.buffer, *v.shape), v.dtype) for n, v in self.recording.example.items()}
         stride = None if self.every == 1 else jnp.uint32(self.every)
         try:
             state, buffer = roll(self.system, self.state, buffer, self.key, first, jnp.uint32(count), stride, self.layout)
         except TypeError:
             self._check_step(self.state)
             raise
+        self.buffer = buffer
         diverged = self.check and not bool(finite(state))
         if diverged:
             at, state = until_not_finite(self.system, self.state, self.key, first, jnp.uint32(count * self.every))

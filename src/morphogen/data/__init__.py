@@ -1,0 +1,1 @@
+"""Data: reading a user's recordings, and small real data sets, one loader each."""
