@@ -139,6 +139,7 @@ def as_dict(study: Study) -> dict[str, Any]:
         "paper": asdict(study.page.paper),
         "null_mechanism": study.page.null,
         "scale": record.scale,
+        "first_key": record.first_key,
         "parameters": record.parameters,
         "summary": summary(study),
         "void": study.void,
@@ -186,7 +187,7 @@ def markdown(study: Study, picture: str = "picture1.png") -> str:
     lines += [f"> {note}\n" for note in record.notes]
     chosen = ", ".join(f"{k} = {v}" for k, v in record.parameters.items())
     software = ", ".join(f"{k} {v}" for k, v in record.versions.items())
-    lines += [f"{summary(study)}. Scale {record.scale}: {chosen}. Time: {_seconds(study)}. {software}.", ""]
+    lines += [f"{summary(study)}. Scale {record.scale}, keys from {record.first_key}: {chosen}. Time: {_seconds(study)}. {software}.", ""]
     return "\n".join(lines)
 
 

@@ -100,7 +100,7 @@ class _Less:
         return _Between(-np.inf, high, str(self)).judge(effect, control, exact)
 
     def __str__(self) -> str:
-        return f"< {self.by:g}" if self.by >= 0 else f"< {self.by:g}"
+        return f"< {self.by:g}"
 
 
 def within(low: float, high: float) -> Rule:
@@ -120,7 +120,11 @@ class _Ratio:
             raise MorphogenError("the rule 'ratio' needs a control to divide by")
         effect, control = _flat(effect, str(self)), _flat(control, str(self))
         interval = _interval(effect / control, True) if exact else ratio_interval(effect, control)
-        return Outcome(interval, float(np.mean(control)), _decide(interval, self.low, self.high))
+        # Judged on effect - factor x control, the same inequality: near a control of zero the ratio has no bounded interval.
+        factor, above = (self.low, True) if np.isfinite(self.low) else (self.high, False)
+        contrast = _interval(effect - factor * control, exact)
+        low, high = (0.0, np.inf) if above else (-np.inf, 0.0)
+        return Outcome(interval, float(np.mean(control)), _decide(contrast, low, high))
 
     def __str__(self) -> str:
         return f"ratio > {self.low:g}" if np.isfinite(self.low) else f"ratio < {self.high:g}"

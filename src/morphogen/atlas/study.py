@@ -33,6 +33,7 @@ class Record:
     slug: str
     scale: Scale
     null: bool
+    first_key: int
     parameters: dict[str, Any]
     claims: tuple[ClaimResult, ...]
     gates: tuple[Gate, ...]
@@ -198,6 +199,7 @@ def _keep(page: Page, lab: Lab, parameters: dict[str, Any], seconds: float, addr
             "slug": page.slug,
             "scale": lab.scale,
             "null": lab.null,
+            "first_key": lab.first_key,
             "parameters": parameters,
             "claims": [asdict(c) for c in lab.claims],
             "gates": [asdict(g) for g in lab.gates],
@@ -230,6 +232,7 @@ def load(directory: Path) -> Record:
         d["slug"],
         d["scale"],
         d["null"],
+        d["first_key"],
         d["parameters"],
         claims,
         tuple(Gate(**g) for g in d["gates"]),

@@ -1,0 +1,1 @@
+"""Local rules on grids, tapes and graphs."""

@@ -1,0 +1,1 @@
+"""Chapter: learning itself as a dynamical system."""

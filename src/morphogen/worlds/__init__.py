@@ -1,0 +1,1 @@
+"""Worlds: systems with a fixed rule, a file a family."""
