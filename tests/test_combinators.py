@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from systems import Dice, Logistic, Walk
 
 import morphogen as mg
+from systems import Dice, Logistic, Walk
 
 
 def test_coupled_parts_keep_their_names_and_touch() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from systems import Decay, Dice, Logistic, Walk
 
 import morphogen as mg
 from morphogen.combinators import initial_key
+from systems import Decay, Dice, Logistic, Walk
 
 
 def test_records_match_a_loop_written_by_hand() -> None:

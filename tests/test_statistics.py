@@ -48,7 +48,10 @@ def test_other_rules_do_not_cry_wolf_either(rule: str) -> None:
 def test_power_is_what_the_manual_says() -> None:
     """An effect of two standard deviations: how often it is seen with 3, 5 and 10 seeds (reported in docs/verdicts.md)."""
     random = np.random.default_rng(2)
-    power = {n: np.mean([greater().judge(2 + random.normal(size=n), None, False).verdict is Verdict.HOLDS for _ in range(TRIALS)]) for n in (3, 5, 10)}
+    power = {
+        n: np.mean([greater().judge(2 + random.normal(size=n), None, False).verdict is Verdict.HOLDS for _ in range(TRIALS)])
+        for n in (3, 5, 10)
+    }
     assert 0.30 < power[3] < 0.55
     assert 0.85 < power[5] < 0.97
     assert power[10] > 0.99

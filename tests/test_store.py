@@ -15,9 +15,9 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from systems import Dice, Logistic, Walk
 
 import morphogen as mg
+from systems import Dice, Logistic, Walk
 
 HERE = Path(__file__).parent
 

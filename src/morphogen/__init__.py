@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from morphogen.societies.society import Society
     from morphogen.steer.sweep import sweep
     from morphogen.system import Flow, Host, Map, Observable, System, parameter
-    from morphogen.trajectory import open
+    from morphogen.trajectory import open  # noqa: A004
 
 __all__ = [*sorted(_HOME), "__version__"]
 

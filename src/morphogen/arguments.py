@@ -58,7 +58,7 @@ def parse(name: str, available: Mapping[str, tuple[Any, Any]], tokens: Sequence[
     said = io.StringIO()
     try:
         with redirect_stderr(said):
-            chosen = tyro.cli(make_dataclass("Parameters", fields), args=list(tokens), prog=f"morphogen ... {name}", description="")
+            chosen: Any = tyro.cli(make_dataclass("Parameters", fields), args=list(tokens), prog=f"morphogen ... {name}", description="")
     except SystemExit as stop:
         if not stop.code:
             raise
@@ -79,7 +79,7 @@ def grid(tokens: Sequence[str]) -> dict[str, np.ndarray]:
     for token in tokens:
         name, equals, text = token.partition("=")
         try:
-            if not name.isidentifier() and not all(p.isidentifier() for p in name.split(".")) or not equals:
+            if (not name.isidentifier() and not all(p.isidentifier() for p in name.split("."))) or not equals:
                 raise ValueError
             if ":" in text:
                 start, stop, step = (float(t) for t in text.split(":"))

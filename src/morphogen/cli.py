@@ -72,7 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     study.add_argument("--fresh", action="store_true", help="compute again even when the result is there")
     study.add_argument("--json", action="store_true", help="print the verdicts as JSON")
     study.add_argument("--output", metavar="DIR", help="where results live (default: ./morphogen-results)")
-    study.add_argument("--first-key", type=int, default=1000, metavar="N", help="the first seed (default: 1000; smaller ones are for tuning)")
+    study.add_argument(
+        "--first-key", type=int, default=1000, metavar="N", help="the first seed (default: 1000; smaller ones are for tuning)"
+    )
     study.add_argument("--record", metavar="ROOT", help="also write the verdicts into the source tree at ROOT")
     study.add_argument("-h", "--help", action="store_true", help="this help; with a page, its parameters too")
     study.set_defaults(parser=study)
@@ -101,9 +103,13 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("system", nargs="?", help="the system's name")
     sweep.add_argument("axes", nargs="*", metavar="NAME=START:STOP:STEP", help="the grid")
     _run_options(sweep)
-    sweep.add_argument("--reading", metavar="NAME", help="an observable (its mean) or a measure of --of (default: every observable with one value)")
+    sweep.add_argument(
+        "--reading", metavar="NAME", help="an observable (its mean) or a measure of --of (default: every observable with one value)"
+    )
     sweep.add_argument("--of", metavar="OBSERVABLE", help="the observable that the measure reads")
-    sweep.add_argument("--after", type=float, default=0.5, metavar="SHARE", help="leave out this share of the run as transient (default: 0.5)")
+    sweep.add_argument(
+        "--after", type=float, default=0.5, metavar="SHARE", help="leave out this share of the run as transient (default: 0.5)"
+    )
     sweep.add_argument("--samples", type=int, default=1, metavar="N", help="independent members at each point")
     sweep.add_argument("--batch", type=int, metavar="N", help="at most N members at a time")
     sweep.add_argument("--output", metavar="PATH", help="save the trajectories as .nc or .zarr")
@@ -241,7 +247,9 @@ def _print_trajectory(name: str, result: xr.Dataset) -> None:
 
     from morphogen.atlas.report import number
 
-    table = Table(title=f"{name}: {result.sizes['time']} records to {result.time.attrs['units']} {float(result.time[-1]):g}", title_justify="left")
+    table = Table(
+        title=f"{name}: {result.sizes['time']} records to {result.time.attrs['units']} {float(result.time[-1]):g}", title_justify="left"
+    )
     for column in ("observable", "dimensions", "unit", "mean", "standard deviation", "last", "meaning"):
         table.add_column(column)
     for key, values in result.data_vars.items():
@@ -299,7 +307,14 @@ def _sweep(chosen: argparse.Namespace, rest: list[str]) -> int:
     if chosen.output and Path(chosen.output).exists():
         raise MorphogenError(f"{chosen.output} exists: choose another name or remove it")
     result = sweep(
-        system, axes, chosen.steps, every=chosen.every, key=chosen.key, samples=chosen.samples, record=_names(chosen.record), batch=chosen.batch
+        system,
+        axes,
+        chosen.steps,
+        every=chosen.every,
+        key=chosen.key,
+        samples=chosen.samples,
+        record=_names(chosen.record),
+        batch=chosen.batch,
     )
     frame = over_grid(result, list(axes), chosen.reading, chosen.of, chosen.after)
     print(frame.to_json(orient="records", indent=1) if chosen.json else frame.to_string(index=False))

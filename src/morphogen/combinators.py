@@ -85,9 +85,7 @@ class Ensemble(System):
 
     def step(self, state: EnsembleState, key: Any) -> EnsembleState:
         if self.host:
-            members = tuple(
-                self.system.step(m, step_key(k, state.clock, True)) for m, k in zip(state.members, state.keys, strict=True)
-            )
+            members = tuple(self.system.step(m, step_key(k, state.clock, True)) for m, k in zip(state.members, state.keys, strict=True))
         else:
             members = self._each(lambda system, m, k: system.step(m, step_key(k, state.clock, False)), state.members, state.keys)
         return EnsembleState(state.keys, state.clock + 1, members)
@@ -187,7 +185,9 @@ class Perturbed(System):
     stop: Array
     every: Array
 
-    def __init__(self, system: System, act: Callable[[State, Any], State], *, start: int = 0, stop: int = 2**31 - 1, every: int = 1) -> None:
+    def __init__(
+        self, system: System, act: Callable[[State, Any], State], *, start: int = 0, stop: int = 2**31 - 1, every: int = 1
+    ) -> None:
         if every < 1:
             raise MorphogenError(f"a perturbation acts every 1 or more steps, not every {every}")
         self.system, self.act = system, act

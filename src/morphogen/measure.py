@@ -111,7 +111,9 @@ class Measure:
         listed = list(inspect.signature(self.value).parameters.values())[1:]
         return {p.name: p.default for p in listed if p.default is not p.empty}
 
-    def __call__(self, data: Any, *, interval: bool = True, surrogates: int = 0, key: int = 0, nan: NanPolicy = "raise", **options: Any) -> Reading:
+    def __call__(
+        self, data: Any, *, interval: bool = True, surrogates: int = 0, key: int = 0, nan: NanPolicy = "raise", **options: Any
+    ) -> Reading:
         """Read one data item (or a system) and say how sure the number is.
 
         Args:
@@ -139,9 +141,8 @@ class Measure:
         null_mean, p = None, None
         if surrogates:
             null_mean, p = self._test(x, value, surrogates, random, options)
-        return Reading(
-            self.name, value, low, high, self.unit, len(x), how, tuple(warnings), surrogates, self.surrogate if surrogates else None, null_mean, p, chosen
-        )  # fmt: skip
+        against = self.surrogate if surrogates else None
+        return Reading(self.name, value, low, high, self.unit, len(x), how, tuple(warnings), surrogates, against, null_mean, p, chosen)
 
     def _number(self, x: np.ndarray, options: dict[str, Any]) -> float:
         value = float(self.value(x, **options))
@@ -163,7 +164,9 @@ class Measure:
             return Reading(self.name, got.value, unknown, unknown, self.unit, 1, "none", parameters=chosen)
         return Reading(self.name, got.value, got.low, got.high, self.unit, 1, "batch means", parameters=chosen)
 
-    def _interval(self, x: np.ndarray, value: float, random: np.random.Generator, options: dict[str, Any]) -> tuple[float, float, str, list[str]]:
+    def _interval(
+        self, x: np.ndarray, value: float, random: np.random.Generator, options: dict[str, Any]
+    ) -> tuple[float, float, str, list[str]]:
         def read(part: np.ndarray) -> float:
             return self._number(part, options)
 
@@ -248,7 +251,9 @@ def find(name: str) -> Measure:
     everything = catalogue()
     if name not in everything:
         close = get_close_matches(name, everything, n=3)
-        raise MorphogenError(f"there is no measure '{name}': " + (f"did you mean {' or '.join(close)}?" if close else "`morphogen list` shows them"))
+        raise MorphogenError(
+            f"there is no measure '{name}': " + (f"did you mean {' or '.join(close)}?" if close else "`morphogen list` shows them")
+        )
     return everything[name]
 
 
@@ -271,7 +276,9 @@ def read(data: Any, name: str, *, over: str | Sequence[str] | None = None, **opt
         return chosen(data, **options)
     if isinstance(data, xr.Dataset):
         if len(data.data_vars) != 1:
-            raise MorphogenError(f"{name} reads one variable, and the Dataset has {len(data.data_vars)}: choose one of {', '.join(map(str, data.data_vars))}")
+            raise MorphogenError(
+                f"{name} reads one variable, and the Dataset has {len(data.data_vars)}: choose one of {', '.join(map(str, data.data_vars))}"
+            )
         data = next(iter(data.data_vars.values()))
     array = data if isinstance(data, xr.DataArray) else xr.DataArray(np.asarray(data))
     item = _item_dims(chosen, array, over)
@@ -322,7 +329,8 @@ def clean(name: str, data: Any, needs: Needs, nan: NanPolicy) -> tuple[np.ndarra
         raise MorphogenError(f"{name} reads numbers, not {x.dtype}")
     if not np.issubdtype(x.dtype, np.inexact):
         return x, []
-    missing, said = ~np.isfinite(x), []
+    missing = ~np.isfinite(x)
+    said: list[str] = []
     if missing.any():
         x, said = _without_missing(name, x, missing, nan)
     if needs == "symbols":
@@ -335,7 +343,9 @@ def clean(name: str, data: Any, needs: Needs, nan: NanPolicy) -> tuple[np.ndarra
 def _without_missing(name: str, x: np.ndarray, missing: np.ndarray, nan: NanPolicy) -> tuple[np.ndarray, list[str]]:
     if nan == "raise":
         where = "row " + str(int(np.argwhere(missing)[0][0]))
-        raise MorphogenError(f"{name}: {int(missing.sum())} of {x.size} values are missing or infinite (first in {where}); say nan=drop or nan=interpolate")
+        raise MorphogenError(
+            f"{name}: {int(missing.sum())} of {x.size} values are missing or infinite (first in {where}); say nan=drop or nan=interpolate"
+        )
     rows = missing.reshape(len(x), -1).any(1)
     if rows.all():
         raise MorphogenError(f"{name}: every row has a missing value")

@@ -28,7 +28,11 @@ def read_with(
     With `names`, a measure that cannot read the data is an error. Without, every measure that fits the kind of data is tried
     (real or symbolic, one or several channels), and one that refuses says why in the remarks.
     """
-    remarks = [f"{k}: {v}" for k, v in data.attrs.items() if k in ("source", "format", "header", "delimiter", "time_column", "skipped", "notes") and v]
+    remarks = [
+        f"{k}: {v}"
+        for k, v in data.attrs.items()
+        if k in ("source", "format", "header", "delimiter", "time_column", "skipped", "notes") and v
+    ]
     items = _items(data)
     readings: list[dict[str, Any]] = []
     for label, array in items:
@@ -134,7 +138,8 @@ def _measured(instrument: Measure, values: xr.DataArray, axes: list[str]) -> xr.
     shape = tuple(ordered.sizes[d] for d in lead)
     needed = len(KINDS[instrument.needs].dims)
     if ordered.ndim - len(lead) != needed:
-        raise MorphogenError(f"{instrument.name} reads {' x '.join(KINDS[instrument.needs].dims)}; {values.name} is {' x '.join(map(str, ordered.dims[len(lead) :]))}")
+        wanted, got = KINDS[instrument.needs].dims, map(str, ordered.dims[len(lead) :])
+        raise MorphogenError(f"{instrument.name} reads {' x '.join(wanted)}; {values.name} is {' x '.join(got)}")
     numbers = np.full(shape, np.nan)
     for index in np.ndindex(shape):
         item = ordered.values[index]

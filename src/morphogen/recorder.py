@@ -6,7 +6,7 @@ import json
 import time
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -25,15 +25,18 @@ CHECKPOINT_SECONDS = 10.0
 
 
 class Memory:
-    """Keeps every record: memory O(records)."""
+    """Keeps every record in arrays made for all of them: memory O(records)."""
 
-    def __init__(self, recording: Recording) -> None:
-        self.recording = recording
-        self.pieces: list[dict[str, np.ndarray]] = []
+    def __init__(self, recording: Recording, total: int) -> None:
+        self.recording, self.total, self.filled = recording, total, 0
+        self.arrays = {n: np.empty((total, *v.shape), v.dtype) for n, v in recording.example.items()}
 
     def put(self, records: dict[str, np.ndarray]) -> None:
-        """Take records of shape (time, ...)."""
-        self.pieces.append(records)
+        """Take records of shape (time, ...); they are copied."""
+        count = _length(records)
+        for name, values in records.items():
+            self.arrays[name][self.filled : self.filled + count] = values
+        self.filled += count
 
     def flush(self, state: State, step: int, force: bool = False) -> None:
         """Nothing to do: memory needs no flushing."""
@@ -41,10 +44,13 @@ class Memory:
     def finish(self, state: State | None, step: int, wall: float) -> xr.Dataset:
         """The trajectory."""
         r = self.recording
-        joined = r.samples_first({o.name: np.concatenate([p[o.name] for p in self.pieces]) for o in r.observables})
-        count = sum(len(next(iter(p.values()))) for p in self.pieces)
+        kept = r.samples_first({n: v[: self.filled] for n, v in self.arrays.items()})
         attrs = trajectory.provenance(r.system, r.key, r.every) | {"wall_seconds": wall}
-        return trajectory.dataset(joined, r.observables, np.arange(count) * r.every, trajectory.time_step(r.system), attrs)
+        return trajectory.dataset(kept, r.observables, np.arange(0, self.filled * r.every, r.every), trajectory.time_step(r.system), attrs)
+
+
+def _length(records: dict[str, np.ndarray]) -> int:
+    return len(next(iter(records.values()), ()))
 
 
 class Disk:
@@ -61,7 +67,9 @@ class Disk:
 
     def _fingerprint(self) -> str:
         """Two runs with the same fingerprint are the same run: system, parameters, key, stride, observables, initial state."""
-        named = {k: self.attrs[k] for k in ("system", "parameters", "key", "every")} | {"record": [o.name for o in self.recording.observables]}
+        named = {k: self.attrs[k] for k in ("system", "parameters", "key", "every")} | {
+            "record": [o.name for o in self.recording.observables]
+        }
         digest = sha256(json.dumps(named, sort_keys=True).encode())
         for leaf in jax.tree.leaves(self.recording.start):
             is_key = jax.dtypes.issubdtype(getattr(leaf, "dtype", np.float64), jax.dtypes.prng_key)
@@ -106,15 +114,15 @@ class Disk:
         raise MorphogenError(f"{self.path} holds a run with other observables or another initial state: choose another store")
 
     def put(self, records: dict[str, np.ndarray]) -> None:
-        """Take records of shape (time, ...)."""
-        self.pending.append(records)
+        """Take records of shape (time, ...); they are copied, because a view would keep the buffer that they lie in alive."""
+        self.pending.append({n: np.array(v) for n, v in records.items()})
 
     def flush(self, state: State | None, step: int, force: bool = False) -> None:
         """Write what is pending, then (when the last one is old, or `force`) a checkpoint of `state` after `step` steps."""
         if self.pending:
             r = self.recording
             joined = {o.name: np.concatenate([p[o.name] for p in self.pending]) for o in r.observables}
-            count = len(next(iter(joined.values())))
+            count = _length(joined)
             if count:
                 self.sink.write(self.written, r.samples_first(joined), np.arange(self.written, self.written + count) * r.every)
             self.written += count

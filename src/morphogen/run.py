@@ -85,7 +85,7 @@ def run(
     if resume and store is None:
         raise MorphogenError("resume=True needs store=, the path of the run to continue")
     rollout = _Rollout(system, key, ensemble, record, state, every, chunk, devices, check_finite)
-    recorder: Memory | Disk = Memory(rollout.recording) if store is None else Disk(rollout.recording, Path(store))
+    recorder: Memory | Disk = Memory(rollout.recording, steps // every + 1) if store is None else Disk(rollout.recording, Path(store))
     if isinstance(recorder, Disk) and (found := recorder.begin(rollout.state, resume, steps)) is not None:
         rollout.restore(*found)
     began = time.perf_counter()
@@ -94,7 +94,7 @@ def run(
             bar.update(done)
             if pressed:
                 recorder.flush(rollout.state, done, force=True)
-                hint = f"; run it again with resume=True to continue {store}" if store is not None else ""
+                hint = f"; {store} can be continued with --resume (in Python: resume=True)" if store is not None else ""
                 raise Interrupted(f"stopped at step {done} of {steps}{hint}", step=done)
     return recorder.finish(rollout.state, rollout.step, time.perf_counter() - began)
 
@@ -208,7 +208,7 @@ class _Rollout:
     def _check_step(self, state: State) -> None:
         """Say what is wrong with a step whose result does not fit its state."""
         after = eqx.filter_eval_shape(lambda system, s, k: system.step(s, k), self.system, state, self.key)
-        if jax.tree.structure(after) != jax.tree.structure(state):
+        if bool(jax.tree.structure(after) != jax.tree.structure(state)):  # type: ignore[operator]
             raise MorphogenError(f"{self.name}.step returns a state of another structure than init's")
         for (path, old), new in zip(jax.tree_util.tree_leaves_with_path(state), jax.tree.leaves(after), strict=True):
             if old.shape != new.shape:
@@ -236,7 +236,9 @@ class _Rollout:
             began = time.perf_counter()
             move(count, recorder)
             seconds = time.perf_counter() - began
-            batch = min(8 * batch, capacity) if seconds < BATCH_SECONDS / 8 else max(1, batch // 2) if seconds > 2 * BATCH_SECONDS else batch
+            batch = (
+                min(8 * batch, capacity) if seconds < BATCH_SECONDS / 8 else max(1, batch // 2) if seconds > 2 * BATCH_SECONDS else batch
+            )
             if self.recorded % capacity == 0:
                 recorder.flush(self.state, self.step)
             yield self.step
@@ -255,8 +257,7 @@ class _Rollout:
         if diverged:
             at, state = until_not_finite(self.system, self.state, self.key, first, jnp.uint32(count * self.every))
             count = (int(at) - 1 - self.step) // self.every
-        # A copy, because a view would keep the whole buffer alive.
-        recorder.put({n: np.array(np.asarray(v)[:count]) for n, v in buffer.items()})
+        recorder.put({n: np.asarray(v)[:count] for n, v in buffer.items()})
         self.recorded += count
         if diverged:
             raise self._divergence(int(at), state, recorder)
@@ -278,7 +279,9 @@ class _Rollout:
         bad = next((n for n, v in self.system.observe(state).items() if not_finite(np.asarray(v))), None)
         shown = f"observable '{bad}'" if bad else "no observable shows it"
         kept = recorder.finish(None, step, 0.0)
-        message = f"{self.name}: the state is not finite after step {step} (in {where}; {shown}); the {self.recorded} records before it are kept"
+        message = (
+            f"{self.name}: the state is not finite after step {step} (in {where}; {shown}); the {self.recorded} records before it are kept"
+        )
         return DivergenceError(message, step=step, where=where, recorded=kept)
 
 

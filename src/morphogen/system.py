@@ -11,18 +11,21 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PRNGKeyArray, PyTree
+from jaxtyping import Array, PRNGKeyArray
 
 from morphogen.errors import MorphogenError
 
-State = PyTree
-Observation = Mapping[str, Any]
+State: TypeAlias = Any
+"""A pytree of arrays: whatever a system remembers from one step to the next."""
+Key: TypeAlias = Any
+"""A JAX key, or for systems on the host an integer of 64 bits."""
+Observation: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,11 @@ class System(eqx.Module):
         return "step"
 
     @abstractmethod
-    def init(self, key: PRNGKeyArray) -> State:
+    def init(self, key: Key) -> State:
         """A fresh state."""
 
     @abstractmethod
-    def step(self, state: State, key: PRNGKeyArray) -> State:
+    def step(self, state: State, key: Key) -> State:
         """The state one step later."""
 
     @abstractmethod
@@ -83,7 +86,7 @@ class System(eqx.Module):
         """A picture of `state`: an RGB array (height, width, 3) of uint8."""
         raise MorphogenError(f"{type(self).__name__} has no picture of its own: it does not define render(state)")
 
-    def partition(self, state: State, devices: int) -> PyTree[jax.sharding.PartitionSpec]:
+    def partition(self, state: State, devices: int) -> Any:
         """How a state is laid over several devices: by default each array is split along its first axis that `devices` divides."""
 
         def split(leaf: Any) -> jax.sharding.PartitionSpec:
@@ -102,7 +105,7 @@ class Map(System):
     def rule(self, state: State) -> State:
         """The state one step later."""
 
-    def step(self, state: State, key: PRNGKeyArray) -> State:
+    def step(self, state: State, key: Key) -> State:
         return self.rule(state)
 
 
@@ -139,7 +142,7 @@ class Flow(System):
         """Noise amplitude per square root of time, shaped like `state`; None for an ordinary differential equation."""
         return None
 
-    def step(self, state: State, key: PRNGKeyArray) -> State:
+    def step(self, state: State, key: Key) -> State:
         noise = self.diffusion(state)
         if noise is not None:
             if self.solver is not None:

@@ -90,16 +90,22 @@ def time_step(system: System) -> float:
     return float(steps[0]) if steps.size == 1 else 1.0
 
 
-def dataset(records: dict[str, np.ndarray], observables: Sequence[Observable], steps: np.ndarray, dt: float, attrs: dict[str, Any]) -> xr.Dataset:
+def dataset(
+    records: dict[str, np.ndarray], observables: Sequence[Observable], steps: np.ndarray, dt: float, attrs: dict[str, Any]
+) -> xr.Dataset:
     """Arrays of shape (sample, time, ...) as a named Dataset."""
+    import pandas as pd
     import xarray as xr
+
+    # The index is made here because xarray would copy the array once more.
+    time = xr.IndexVariable("time", pd.Index(steps * dt, copy=False), {"units": attrs.get("time_unit", "1")})
 
     variables = {
         o.name: (("sample", "time", *[d for d in o.dims if d != "sample"]), records[o.name], {"units": o.unit, "long_name": o.meaning})
         for o in observables
     }
     coordinates: dict[str, Any] = {
-        "time": ("time", steps * dt, {"units": attrs.get("time_unit", "1")}),
+        "time": time,
         "step": ("time", steps, {"units": "step"}),
     }
     return xr.Dataset(variables, coords=coordinates, attrs=attrs)
@@ -146,5 +152,7 @@ def concatenate(trajectories: Sequence[xr.Dataset], dim: str = "sample") -> xr.D
         raise MorphogenError(f"trajectories are joined along 'sample' or 'time', not '{dim}'")
     names = [sorted(map(str, t.data_vars)) for t in trajectories]
     if any(n != names[0] for n in names):
-        raise MorphogenError(f"trajectories with different observables cannot be joined: {names[0]} and {next(n for n in names if n != names[0])}")
+        raise MorphogenError(
+            f"trajectories with different observables cannot be joined: {names[0]} and {next(n for n in names if n != names[0])}"
+        )
     return xr.concat(list(trajectories), dim=dim, combine_attrs="drop_conflicts")

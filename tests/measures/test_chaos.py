@@ -112,6 +112,14 @@ def test_divergence_starts_from_the_nearest_neighbour_outside_the_window():
     assert found.curve[4] == pytest.approx(np.log(np.linalg.norm(vectors[np.arange(n) + 4] - vectors[near + 4], axis=1)).mean(), abs=1e-12)
 
 
+def test_the_least_length_named_in_the_error_is_enough_and_one_less_is_not():
+    x = np.random.default_rng(0).normal(size=43)
+    options = {"dimension": 5, "delay": 3, "separation": 5, "length": 20}
+    assert np.isfinite(lyapunov_rosenstein.value(x, **options))
+    with pytest.raises(MorphogenError, match="43 is the least"):
+        lyapunov_rosenstein.value(x[:42], **options)
+
+
 def test_sampling_scales_the_exponent():
     x = logistic(4.0, 1000)
     assert lyapunov_rosenstein.value(x, sampling=0.5) == pytest.approx(2 * lyapunov_rosenstein.value(x), rel=1e-12)
@@ -152,7 +160,10 @@ def test_zero_one_draws_from_the_key_of_the_reading():
         (lambda: zero_one.value(np.arange(99.0)), "at least 100 values"),
         (lambda: zero_one.value(np.r_[np.nan, np.arange(200)]), "1 of 201 values are missing or infinite .first at 0"),
         (lambda: lyapunov_rosenstein.value(logistic(3.5, 2000)), "repeats itself exactly"),
-        (lambda: lyapunov_rosenstein.value(np.arange(30.0) ** 2, dimension=5, delay=3, separation=5), "42 is the least"),
+        (
+            lambda: lyapunov_rosenstein.value(np.arange(30.0) ** 2, dimension=5, delay=3, separation=5),
+            "30 values are too few.*43 is the least",
+        ),
         (lambda: lyapunov_rosenstein.value(np.ones(300)), "constant"),
         (lambda: lyapunov_rosenstein.value(np.ones((3, 300))), "wants a series"),
         (lambda: lyapunov_rosenstein.value(np.arange(300.0), first=5, last=5), "first=5 to last=5"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from systems import Decay, Dice, Logistic, Walk
 
 import morphogen as mg
+from systems import Decay, Dice, Logistic, Walk
 
 
 def test_every_point_of_a_grid_is_its_own_run() -> None:

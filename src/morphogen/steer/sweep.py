@@ -35,7 +35,7 @@ def sweep(
     progress: bool | None = None,
     check_finite: bool = False,
 ) -> xr.Dataset:
-    """Run `system` at every combination of the values in `grid`.
+    """Run `system` at every combination of the values in `grid`; arguments not named below are those of `run`.
 
     Args:
         grid: parameter name (dotted for a part of a part) to a list of values. Parameters are array leaves; a size cannot
@@ -43,7 +43,6 @@ def sweep(
         samples: independent members for each point. Sample i has the same key at every point, so that points are paired.
         batch: at most this many members at a time (default: all at once); all batches share one compilation.
         check_finite: stop at the first member that diverges; by default diverging members record NaN and the others go on.
-        steps, every, key, record, progress: as in `run`.
 
     Returns:
         A Dataset with one dimension for each parameter, then (sample, time, the observable's own).
@@ -61,7 +60,7 @@ def sweep(
     for name in values:
         _check(system, name)
     points = list(product(*values.values()))
-    options = {"every": every, "record": record, "progress": progress, "check_finite": check_finite}
+    options: dict[str, Any] = {"every": every, "record": record, "progress": progress, "check_finite": check_finite}
     if system.host:
         parts = [run(_at(system, dict(zip(values, p, strict=True))), steps, key=key, ensemble=samples, **options) for p in points]
     else:
@@ -71,7 +70,14 @@ def sweep(
 
 
 def _vectorised(
-    system: System, values: Mapping[str, Any], points: list[Any], steps: int, key: Any, samples: int, batch: int | None, options: dict[str, Any]
+    system: System,
+    values: Mapping[str, Any],
+    points: list[Any],
+    steps: int,
+    key: Any,
+    samples: int,
+    batch: int | None,
+    options: dict[str, Any],
 ) -> list[xr.Dataset]:
     keys = member_keys(key, samples, False)
     size = len(points) * samples
@@ -84,7 +90,7 @@ def _vectorised(
         stacked = jax.tree.map(lambda _: None, system)
         for name, column in columns.items():
             leaf = _leaf(system, name)
-            stacked = eqx.tree_at(lambda s, n=name: _leaf(s, n), stacked, jnp.asarray(column[index], leaf.dtype), is_leaf=lambda x: x is None)
+            stacked = _replaced(stacked, name, jnp.asarray(column[index], leaf.dtype))
         ensemble = Ensemble(system, batch, stacked)
         state = _start(ensemble, keys[index % samples])
         part = run(ensemble, steps, key=key, state=state, **options)
@@ -103,6 +109,10 @@ def _leaf(system: Any, name: str) -> Any:
     return system
 
 
+def _replaced(tree: Any, name: str, value: Any) -> Any:
+    return eqx.tree_at(lambda t: _leaf(t, name), tree, value, is_leaf=lambda x: x is None)
+
+
 def _check(system: System, name: str) -> None:
     parameters = [n for n in vars(system) if eqx.is_array(getattr(system, n))]
     try:
@@ -117,7 +127,7 @@ def _check(system: System, name: str) -> None:
 
 def _at(system: System, point: Mapping[str, Any]) -> System:
     for name, value in point.items():
-        system = eqx.tree_at(lambda s, n=name: _leaf(s, n), system, jnp.asarray(value, _leaf(system, name).dtype))
+        system = _replaced(system, name, jnp.asarray(value, _leaf(system, name).dtype))
     return system
 
 

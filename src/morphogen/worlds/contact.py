@@ -7,8 +7,8 @@ log(1 / margin) / log(1 / lambda) steps, at a relative speed of the order of the
 `Chain` makes two levels of it. In each of two mirrored flocks, D and C part like that, so that C comes down to A slowly, after
 t_2 ~ 1 / margin steps. All that time A and B have been averaging, and what is left of their opposed velocities is
 u lambda^t_2. C joins A: now A sees two birds and weighs more in the flock's mean than B does (the mean of averaging with
-c_i = averaging / (d_i + 1) weighs birds with d_i + 1). So that tiny rest, invisible in the mean until now, becomes the velocity of the whole
-flock: u lambda^t_2 / 7 (Chazelle's "spectral shift"). The mirrored flocks drift towards each other and meet after
+c_i = averaging / (d_i + 1) weighs birds with d_i + 1). So that tiny rest, invisible in the mean until now, becomes the velocity of
+the whole flock: u lambda^t_2 / 7 (Chazelle's "spectral shift"). The mirrored flocks drift towards each other and meet after
 t_3 ~ lambda^-t_2 steps.
 
         D  up after the contact                     D'

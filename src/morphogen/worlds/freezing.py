@@ -8,11 +8,12 @@ exceeds
     D_i = sqrt(c_i) (delta mu + kick sqrt(sum_j 1 / c_j)) / (1 - mu),
 
 delta the length of (v_j - V) / sqrt(c_j) over the flock, mu the largest modulus of the other eigenvalues of the averaging, and
-kick = sqrt(2) sum_{s >= t} noise_s the greatest total of noise to come. V itself drifts by at most `kick`. The network is
-frozen when, for all future time,
+kick = sqrt(2) sum_{s >= t} noise_s the greatest total of noise to come. V itself drifts by at most `kick`. Noise moves two birds of one
+flock apart by no more than N_ij = kick sum_{m >= 0} |row i - row j of the averaging matrix to the power m|_1, which is far less than
+their shares of D for birds close in the network; without it D is called D0. The network is frozen when, for all future time,
 
-    birds joined:               |x_ij| + D_i + D_j <= radius (1 + hysteresis),
-    same flock, not joined:     |x_ij| - D_i - D_j > radius,
+    birds joined:               |x_ij| + D0_i + D0_j + N_ij <= radius (1 + hysteresis),
+    same flock, not joined:     |x_ij| - D0_i - D0_j - N_ij > radius,
     different flocks:           |x_ij + V_ij tau| - D_i - D_j - 2 kick tau > radius  for every real tau >= 0.
 
 Then no edge can be the first to switch. Sufficient, not necessary: a frozen flock may have to relax before it can be certified.
@@ -82,41 +83,81 @@ def frozen(
         return False
     n, kick = len(positions), np.sqrt(2.0) * noise_left
     label = flocks(velocities, edges).label
-    mean, bound = np.empty((n, 2)), np.empty(n)
+    mean, calm, driven, shaken = np.empty((n, 2)), np.empty(n), np.empty(n), np.zeros((n, n))
     for flock in range(label.max() + 1):
         birds = np.flatnonzero(label == flock)
-        mean[birds], bound[birds] = _excursion(velocities[birds], edges[np.ix_(birds, birds)], averaging, kick)
-    if not np.isfinite(bound).all():
-        return False
-    apart, slack = positions[None] - positions[:, None], bound[None] + bound[:, None]
-    distance = np.linalg.norm(apart, axis=-1)
-    same = label[:, None] == label[None]
+        block = np.ix_(birds, birds)
+        one = _Flock(velocities[birds], edges[block], averaging)
+        if not one.mixes:
+            return False
+        mean[birds], calm[birds], driven[birds] = one.mean, one.calm, one.calm + kick * one.response
+        if kick > 0:
+            shaken[block] = kick * one.shaking(_near(positions[birds], edges[block], radius, one.calm, kick * one.response))
+    apart = positions[None] - positions[:, None]
+    distance, same = np.linalg.norm(apart, axis=-1), label[:, None] == label[None]
+    slack = calm[None] + calm[:, None] + shaken
     stay = distance + slack <= radius * (1 + hysteresis)
     keep_off = distance - slack > radius
-    pass_by = _never_within(apart, mean[None] - mean[:, None], radius + slack, 2 * kick)
+    pass_by = _never_within(apart, mean[None] - mean[:, None], radius + driven[None] + driven[:, None], 2 * kick)
     fine = np.where(edges, stay, np.where(same, keep_off, pass_by))
     np.fill_diagonal(fine, True)
     return bool(fine.all())
 
 
-def _excursion(velocities: np.ndarray, edges: np.ndarray, averaging: float, kick: float) -> tuple[np.ndarray, np.ndarray]:
-    """The weighted mean velocity V (2,) of one flock, and the bound D_i (n,) of its birds' departures from straight lines."""
-    degree = edges.sum(axis=1).astype(float)
-    if len(degree) == 1:
-        return velocities[0], np.zeros(1)
-    if averaging == 0:
-        return velocities.mean(axis=0), np.full(len(degree), np.inf)
-    c = averaging / (degree + 1)
-    mean = (velocities / c[:, None]).sum(axis=0) / (1 / c).sum()
-    # Symmetric twin of the averaging matrix: the same eigenvalues, and orthogonal modes, so that lengths shrink by mu.
-    root = np.sqrt(c)
-    twin = np.eye(len(c)) - root[:, None] * (np.diag(degree) - edges) * root[None]
-    values = np.linalg.eigvalsh(twin)
-    mu = max(abs(values[0]), abs(values[-2]))
-    if mu >= 1:
-        return mean, np.full(len(c), np.inf)
-    delta = np.linalg.norm((velocities - mean) / root[:, None])
-    return mean, root * (delta * mu + kick * np.sqrt((1 / c).sum())) / (1 - mu)
+class _Flock:
+    """One flock as a linear system: `mean` is V (2,), `calm` D0_i (n,), `response` (n,) what a unit of kick adds to D_i."""
+
+    def __init__(self, velocities: np.ndarray, edges: np.ndarray, averaging: float) -> None:
+        degree = edges.sum(axis=1).astype(float)
+        n = len(degree)
+        self.mean, self.calm, self.response, self.mixes = velocities.mean(axis=0), np.zeros(n), np.zeros(n), True
+        self.matrix = np.eye(n)
+        if n == 1:
+            return
+        if averaging == 0:
+            self.mixes = False
+            return
+        c = averaging / (degree + 1)
+        root, laplacian = np.sqrt(c), np.diag(degree) - edges
+        self.matrix = np.eye(n) - c[:, None] * laplacian
+        # Symmetric twin of the averaging matrix: the same eigenvalues, and orthogonal modes, so that lengths shrink by mu.
+        values = np.linalg.eigvalsh(np.eye(n) - root[:, None] * laplacian * root[None])
+        mu = max(abs(values[0]), abs(values[-2]))
+        self.mixes = mu < 1
+        self.mean = (velocities / c[:, None]).sum(axis=0) / (1 / c).sum()
+        if self.mixes:
+            self.calm = root * np.linalg.norm((velocities - self.mean) / root[:, None]) * mu / (1 - mu)
+            self.response = root * np.sqrt((1 / c).sum()) / (1 - mu)
+
+    def shaking(self, pairs: np.ndarray) -> np.ndarray:
+        """An upper bound of sum_m |row i - row j of matrix^m|_1 for the `pairs` marked in a mask (n, n); D's own bound for the others.
+
+        The summands never rise with m (a stochastic matrix brings rows together), so that one of them stands for all up to the next
+        one computed; the rest of the series is covered by its slowest mode.
+        """
+        crude = self.response[:, None] + self.response[None]
+        i, j = np.nonzero(np.triu(pairs))
+        power, reached, total = np.eye(len(self.matrix)), 0, np.zeros(len(i))
+        step, stride = self.matrix, 1
+        gap = np.abs(power[i] - power[j]).sum(axis=1)
+        while len(i) and gap.max() > 1e-9 and reached < 2**40:
+            total += stride * gap
+            power, reached = power @ step, reached + stride
+            gap = np.abs(power[i] - power[j]).sum(axis=1)
+            if reached >= 8 * stride:
+                step, stride = step @ step, 2 * stride
+        # A row difference r of zero sum has sum_m |r matrix^m|_1 <= |r|_1 max sqrt(c) sqrt(sum 1 / c) / (1 - mu).
+        total += gap * self.response.max()
+        bound = crude.copy()
+        bound[i, j] = bound[j, i] = np.minimum(total, crude[i, j])
+        return bound
+
+
+def _near(positions: np.ndarray, edges: np.ndarray, radius: float, calm: np.ndarray, driven: np.ndarray) -> np.ndarray:
+    """Which pairs of one flock the crude bound does not already settle."""
+    distance = np.linalg.norm(positions[None] - positions[:, None], axis=-1)
+    slack = (calm + driven)[:, None] + (calm + driven)[None]
+    return np.where(edges, distance + slack > radius, distance - slack <= radius)
 
 
 def _never_within(apart: np.ndarray, relative: np.ndarray, radius: np.ndarray, opening: float) -> np.ndarray:

@@ -28,7 +28,7 @@ def fold(key: np.uint64, number: np.uint64) -> np.uint64:
 
 
 @njit
-def draw(random: np.ndarray, below: int) -> int:
+def draw(random: np.ndarray, below: int) -> np.int64:
     """A whole number from 0 to `below` - 1; `random` is one uint64 in an array, and moves on.
 
     The upper 32 bits are scaled, without rejection: each outcome's probability is off by less than 2^-32.
@@ -46,7 +46,7 @@ def uniform(random: np.ndarray) -> float:
 
 
 @njit
-def next_agent(random: np.ndarray, kinds: np.ndarray, rates: np.ndarray) -> int:
+def next_agent(random: np.ndarray, kinds: np.ndarray, rates: np.ndarray) -> np.int64:
     """The place of the agent that acts next: drawn with probability proportional to the rate of its kind.
 
     `kinds` (agents,) are indices into `rates`, whose greatest entry must be 1: agents are drawn uniformly and taken with

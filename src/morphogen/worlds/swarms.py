@@ -72,7 +72,8 @@ class _Swarm(System):
     def begin(self, positions: Array, velocities: Array) -> Birds:
         """The state with these positions and velocities, both (n, 2), at step 0."""
         if jnp.shape(positions) != (self.n, 2) or jnp.shape(velocities) != (self.n, 2):
-            raise MorphogenError(f"{self.n} birds need positions and velocities ({self.n}, 2), not {jnp.shape(positions)}, {jnp.shape(velocities)}")
+            given = f"{jnp.shape(positions)} and {jnp.shape(velocities)}"
+            raise MorphogenError(f"{self.n} birds need positions and velocities of shape ({self.n}, 2), not {given}")
         dtype, none = self.radius.dtype, jnp.int32(0)
         edges = self._linked(jnp.asarray(positions, dtype), jnp.zeros((self.n, self.n), bool))
         return Birds(jnp.asarray(positions, dtype), jnp.asarray(velocities, dtype), edges, none, none, none)
@@ -111,8 +112,8 @@ class AveragingFlock(_Swarm):
     have their relative velocity multiplied by 1 - averaging at each step.
 
     Two birds see each other from a distance of `radius` on and lose each other beyond radius (1 + hysteresis): without the
-    band, birds that fly at exactly that distance would switch for ever by rounding alone. Chazelle leaves the size of
-    his hysteresis free; a band in distance is this library's form of it.
+    band, birds that fly at exactly that distance would switch for ever by rounding alone. The paper asks for some hysteresis
+    when edges break; a band in distance is this library's form of it.
 
     `noise` adds to each component of v_i(t+1) an independent number, uniform in +-noise (1 + t)^-noise_decay, which the bird keeps
     and passes on: constant noise makes the velocity of a lone bird a random walk.

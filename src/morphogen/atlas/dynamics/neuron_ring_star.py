@@ -15,11 +15,10 @@ from scipy.stats import spearmanr
 from morphogen.atlas.page import Lab, Paper, Part, page
 from morphogen.atlas.rules import count, crosses, greater, less
 from morphogen.measures import bifurcation
-from morphogen.measures.bifurcation import CHAOS, DOUBLED, ESCAPED, FIXED, QUASIPERIODIC, REGIMES, attractor
-from morphogen.measures.chaos import zero_one
+from morphogen.measures.bifurcation import CHAOS, DOUBLED, ESCAPED, FIXED, QUASIPERIODIC, REGIMES
 from morphogen.measures.entropy import sample_entropy
-from morphogen.measures.tangent import largest_lyapunov
-from morphogen.worlds.neurons import CoupledMaps, NeuronNetwork, RingStar, best_pairwise, mixed_derivative
+from morphogen.steer.attractors import WINDOW, Settled, activations, chaos_index, draw_starts, select, settle, split, two_chaotic
+from morphogen.worlds.neurons import CoupledMaps, RingStar, best_pairwise, mixed_derivative
 
 ROUTE: dict[str, Any] = dict(mu=0.1506, s1=0.0539, b=0.4172, k0=0.0008)
 CLASSIC: dict[str, Any] = dict(mu=0.0, s1=0.0, b=0.6, k0=0.04)
@@ -109,69 +108,6 @@ class Scheme(NamedTuple):
         s2 = self.mechanism * jnp.asarray(s2)
         columns = {name: jnp.broadcast_to(value, s2.shape) for name, value in parameters.items()}
         return jax.vmap(lambda strength, rest: RingStar(s2=strength, three_body=three_body, **rest))(s2, columns)
-
-
-class Settled(NamedTuple):
-    """What is read of one orbit after its transient; every entry has the batch's axes in front."""
-
-    state: Any
-    escaped: Any
-    period: Any
-    exponent: Any
-    top: Any
-    error: Any
-
-
-WINDOW = 325
-"""Steps that a period up to 64, seen over four repeats, takes."""
-LEAN = 100
-"""Steps in which a tangent turns into the most unstable direction before its growth counts."""
-
-
-@eqx.filter_jit
-def settle(networks: NeuronNetwork, states: Any, transient: int, steps: int, window: int = WINDOW) -> Settled:
-    """Run a batch of networks (batch axis on every leaf) from `states` (batch, node, 2), then measure; `top` is the reach in `window`."""
-
-    def one(network: NeuronNetwork, state: Any) -> Settled:
-        orbit, escaped = attractor(network.rule, state, transient, window)
-        exponent = largest_lyapunov(network, orbit[-1], steps, transient=LEAN)
-        x = orbit[..., 0]
-        error = jnp.max(jnp.abs(x - jnp.mean(x, axis=1, keepdims=True)))
-        # An orbit can also escape while its exponent is measured, which is then NaN or infinite.
-        escaped = escaped | ~(exponent < jnp.inf)
-        return Settled(orbit[-1], escaped, bifurcation.period(orbit[-WINDOW:]), exponent, jnp.max(x, axis=0), error)
-
-    return jax.vmap(one)(networks, states)
-
-
-@eqx.filter_jit
-def activations(networks: NeuronNetwork, states: Any, steps: int) -> Any:
-    """Activations (batch, steps, node) of a batch of networks from `states`."""
-    return jax.vmap(lambda network, state: attractor(network.rule, state, 0, steps)[0][..., 0])(networks, states)
-
-
-def chaos_index(series: np.ndarray) -> np.ndarray:
-    """K of the 0-1 test of each series (..., time). One at rest is regular, K = 0: the test would read chaos in its rounding errors."""
-    moving = np.ptp(series, axis=-1) > 1e-6
-    k = np.zeros(series.shape[:-1])
-    if moving.any():
-        k[moving] = zero_one.value(series[moving])
-    return k
-
-
-@eqx.filter_jit
-def draw_starts(networks: NeuronNetwork, keys: Any) -> Any:
-    return jax.vmap(lambda network, key: network.init(key))(networks, keys)
-
-
-def split(keys: Any, count: int) -> Any:
-    """(seed,) keys to (seed, count) keys."""
-    return jax.vmap(lambda key: jax.random.split(key, count))(keys)
-
-
-def select(tree: Any, index: Any) -> Any:
-    """The members `index` of a batch."""
-    return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
 def run_each(scheme: Scheme, s2: np.ndarray, keys: Any, salt: int, **parameters: Any) -> tuple[RingStar, Settled, tuple[int, int, int]]:
@@ -472,29 +408,6 @@ def coexistence(lab: Lab, scheme: Scheme, keys: Any, basin: int) -> None:
     )
 
 
-def two_chaotic(e1: np.ndarray, top1: np.ndarray, out1: np.ndarray, e2: np.ndarray, top2: np.ndarray, out2: np.ndarray) -> dict[str, float]:
-    """Split one seed's chaotic starts at the widest gap of the range of the centre; compare both sides, before and after more transient.
-
-    The range is used to split and the exponent to confirm, so that the difference of exponents is not made by the split.
-    """
-    nothing = {"smaller share": 0.0, "larger share": 0.0, "lambda difference": 0.0, "range gap": -1.0, "kept": 0.0}
-    chaotic = (e2[:, 0] > 0.01) & ~out2[:, 0]
-    if chaotic.sum() < 2:
-        return nothing
-    reach = np.sort(top2[chaotic, 0])
-    widest = int(np.argmax(np.diff(reach)))
-    cut = (reach[widest] + reach[widest + 1]) / 2
-    labels = [np.where((e[:, 0] > 0.01) & ~out[:, 0], 1 + (top[:, 0] > cut), 0) for e, top, out in ((e1, top1, out1), (e2, top2, out2))]
-    shares = [float(np.mean(labels[1] == k)) for k in (1, 2)]
-    return {
-        "smaller share": min(shares),
-        "larger share": max(shares),
-        "lambda difference": abs(float(e2[labels[1] == 1].mean() - e2[labels[1] == 2].mean())),
-        "range gap": float(reach[widest + 1] - reach[widest]),
-        "kept": float(np.mean(labels[0] == labels[1])),
-    }
-
-
 def draw(lab: Lab, scheme: Scheme, route: Route, twins: dict[str, Twin]) -> None:
     """The bifurcation diagram with its pairwise twin on top, both exponents of chaos under it, and how far a twin stays a twin."""
     shown = 96
@@ -504,7 +417,8 @@ def draw(lab: Lab, scheme: Scheme, route: Route, twins: dict[str, Twin]) -> None
     bounded = route.code != ESCAPED
     colours = np.array([to_rgb(c) for c in COLOURS])[route.code]
     figure = Figure(figsize=(11, 7.5), layout="constrained")
-    left, right = np.ravel(figure.subfigures(1, 2, width_ratios=(2.4, 1)))
+    halves: Any = figure.subfigures(1, 2, width_ratios=(2.4, 1))
+    left, right = halves
     top, middle, bottom = left.subplots(3, 1, sharex=True, height_ratios=(3, 1, 1))
     top.scatter(np.repeat(route.s2[bounded], shown), x[bounded].ravel(), s=9, c=np.repeat(colours[bounded], shown, axis=0), linewidths=0)
     top.scatter(np.repeat(route.s2[bounded], shown), twin[bounded].ravel(), s=0.5, c="black", linewidths=0)
@@ -521,7 +435,7 @@ def draw(lab: Lab, scheme: Scheme, route: Route, twins: dict[str, Twin]) -> None
     middle.axhline(0, color="black", lw=0.6)
     middle.set_ylabel("Lyapunov\nexponent per step")
     bottom.scatter(route.s2[bounded], k[bounded], s=7, c=colours[bounded])
-    bottom.set(ylabel="K of the\n0-1 test", ylim=(-0.15, 1.1), xlabel="three-body strength s2", xlim=(0.03, 0.15))
+    bottom.set(ylabel="K of the\n0-1 test", ylim=(min(-0.15, k.min() - 0.1), 1.1), xlabel="three-body strength s2", xlim=(0.03, 0.15))
     panel = right.subplots()
     for name, colour in (("linear", "#4c78a8"), ("quadratic", "#d1495b")):
         panel.semilogy(np.arange(1, 31), np.maximum(twins[name].gap, 1e-17), color=colour, lw=2.2, label=f"{name} three-body term")

@@ -1,0 +1,5 @@
+"""`python -m morphogen` is the command `morphogen`."""
+
+from morphogen.cli import main
+
+main()
