@@ -84,9 +84,7 @@ def main() -> None:
     print(f"sweep costs {1 / ratio:.2f} times the hand-written scan (goal: 1.5)")
     side_by_side("64-point Kuramoto sweep: sweep against NumPy one after another (goal: 5)", ours, plain, rounds=3)
     work = 64 * STEPS * 4 * N
-    print(
-        f"{work:.3g} evaluations of a sine and a cosine; the sweep's limit is their throughput, not memory: the state is {64 * N * 8 / 1e6:.1f} MB"
-    )
+    print(f"{work:.3g} sines and cosines: their throughput is the limit, not memory (the state is {64 * N * 8 / 1e6:.1f} MB)")
 
 
 if __name__ == "__main__":

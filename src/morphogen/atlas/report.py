@@ -49,11 +49,35 @@ def rows(study: Study) -> list[tuple[str, ...]]:
         if len(claim.parts) == 1 and not claim.parts[0].name:
             p = claim.parts[0]
             beside = f"{number(_null_part(bare, p.name))} ({null})" if bare else "-"
-            table.append((claim.id, claim.text, p.rule, number(p.effect), _interval(p), number(p.control), beside, _verdict(claim), f"{claim.seconds:.1f}"))
+            table.append(
+                (
+                    claim.id,
+                    claim.text,
+                    p.rule,
+                    number(p.effect),
+                    _interval(p),
+                    number(p.control),
+                    beside,
+                    _verdict(claim),
+                    f"{claim.seconds:.1f}",
+                )
+            )
             continue
         table.append((claim.id, claim.text, "all of:", "", "", "", null, _verdict(claim), f"{claim.seconds:.1f}"))
         for p in claim.parts:
-            table.append(("", p.name, p.rule, number(p.effect), _interval(p), number(p.control), number(_null_part(bare, p.name)), f"{p.verdict}", ""))
+            table.append(
+                (
+                    "",
+                    p.name,
+                    p.rule,
+                    number(p.effect),
+                    _interval(p),
+                    number(p.control),
+                    number(_null_part(bare, p.name)),
+                    f"{p.verdict}",
+                    "",
+                )
+            )
     return table
 
 
@@ -208,8 +232,8 @@ def write(study: Study) -> None:
     for side in (study.main, study.null):
         for file, _ in side.pictures if side else ():
             shutil.copy(side.directory / file, study.directory / (f"null-{file}" if side.null else file))  # type: ignore[union-attr]
-    for file in record.directory.glob("*.csv"):
-        shutil.copy(file, study.directory / file.name)
+    for table in record.directory.glob("*.csv"):
+        shutil.copy(table, study.directory / table.name)
 
 
 def record_verdicts(study: Study, root: Path) -> Path:

@@ -85,7 +85,9 @@ def find(slug: str) -> Page:
     name = slug.replace("-", "_")
     chapter = Path(__file__).parent / listed.chapter / f"{name}.py"
     if not chapter.exists():
-        raise MorphogenError(f"the page '{slug}' ({listed.title}) is on the reading list but not written yet; `morphogen atlas` shows which are")
+        raise MorphogenError(
+            f"the page '{slug}' ({listed.title}) is on the reading list but not written yet; `morphogen atlas` shows which are"
+        )
     import_module(f"morphogen.atlas.{listed.chapter}.{name}")
     if slug not in REGISTRY:
         raise MorphogenError(f"{chapter.name} does not declare a page named '{slug}'")

@@ -129,10 +129,11 @@ def lyapunov_rosenstein(
     return float(slope / sampling)
 
 
-def divergence(
-    series: Any, *, dimension: int = 5, delay: int | None = None, separation: int | None = None, length: int = 20
-) -> Divergence:
-    """The curve that `lyapunov_rosenstein` fits; arguments and errors are the same. Pairs at distance 0 have no logarithm and are left out."""
+def divergence(series: Any, *, dimension: int = 5, delay: int | None = None, separation: int | None = None, length: int = 20) -> Divergence:
+    """The curve that `lyapunov_rosenstein` fits; with its arguments and errors.
+
+    Pairs at distance 0 have no logarithm and are left out of the mean.
+    """
     x = _finite("lyapunov-rosenstein", series, 1)
     if dimension < 1 or length < 2 or (delay is not None and delay < 1) or (separation is not None and separation < 0):
         raise MorphogenError(

@@ -61,9 +61,7 @@ class PowerLawFit:
     discrete: bool
 
 
-def fit_power_law(
-    events: Any, *, discrete: bool | None = None, minimum: float | None = None, candidates: int = 10_000
-) -> PowerLawFit:
+def fit_power_law(events: Any, *, discrete: bool | None = None, minimum: float | None = None, candidates: int = 10_000) -> PowerLawFit:
     """The power law that fits the tail of `events` (n,) best.
 
     Continuous: p(x) = (a - 1) / m (x / m)^-a, with a = 1 + n / sum ln(x / m) and standard error (a - 1) / sqrt(n).

@@ -142,7 +142,9 @@ def largest_lyapunov(step: Any, state: PyTree = None, steps: int = 20_000, *, tr
     _check(step, steps, transient)
     if steps < 1:
         raise MorphogenError(f"largest_lyapunov: steps={steps} must be at least 1")
-    return _in_double(lambda system, start, random: _largest(system, start, random, jnp.uint32(steps), jnp.uint32(transient)), step, state, key)
+    return _in_double(
+        lambda system, start, random: _largest(system, start, random, jnp.uint32(steps), jnp.uint32(transient)), step, state, key
+    )
 
 
 @eqx.filter_jit

@@ -264,7 +264,9 @@ class NeuronChain(NeuronNetwork):
 
 
 def best_pairwise(network: NeuronNetwork, path: Array) -> CoupledMaps:
-    """The pairwise linear network whose pull fits that of `network` best along activations `path` (time, node): least squares, node by node.
+    """The pairwise linear network whose pull fits that of `network` best along activations `path` (time, node).
+
+    Least squares, node by node.
 
     Where nodes move as one their weights are not determined and the smallest ones are taken. Cost O(n^3 time).
     """

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from morphogen.atlas.page import Gate, Lab, Paper, Part, page
 from morphogen.atlas.rules import count, greater, less, within
+from morphogen.worlds.classical_sorting import top_down
 from morphogen.worlds.sorting import ALGOTYPES, COLOURS, Algotype, Cells, Sorting, SortingCells, ascending, sort_to_rest
 
 PAIRS: tuple[tuple[Algotype, Algotype], ...] = (("bubble", "selection"), ("bubble", "insertion"), ("selection", "insertion"))
@@ -107,17 +108,17 @@ def instrument(lab: Lab, arms: Arms) -> tuple[Gate, ...]:
     off = sum(ascending(run.end.values) != run.sortedness[-1] or agreement(run.end.labels) != run.aggregation[-1] for _, run in runs)
     whole = [run.start for run in arms["bubble", 0, ""]]
     loops = {a: [top_down(start.values, start.frozen, a) for start in whole] for a in ALGOTYPES}
-    swaps = [
-        [inversions(start.values) for start in whole],
-        [loop.swaps for loop in loops["bubble"]],
-        [loop.swaps for loop in loops["insertion"]],
-    ]
-    sorts = all(loop.error == 0 for of_one in loops.values() for loop in of_one) and swaps[0] == swaps[1] == swaps[2]
+    crossed = [inversions(start.values) for start in whole]
+    unsorted = sum(loop.error > 0 for of_one in loops.values() for loop in of_one)
+    odd = sum(loop.swaps != k for a in ("bubble", "insertion") for loop, k in zip(loops[a], crossed, strict=True))
+    seen = (
+        f"without defects {unsorted} of {3 * len(whole)} end unsorted, and {odd} of bubble and insertion swap other than once an inversion"
+    )
     cut = sum(not run.rested for _, run in runs)
     return (
         lab.gate("cells are conserved", lost == 0, f"{lost} of {len(runs)} runs lost a cell, its label, or the place of an immovable one"),
         lab.gate("running counts are right", off == 0, f"S or A differs from a recount at the end of {off} of {len(runs)} runs"),
-        lab.gate("the classical loops sort", sorts, "without defects: error 0, and as many swaps as inversions (bubble, insertion)"),
+        lab.gate("the classical loops sort", unsorted == odd == 0, seen),
         lab.gate("runs were waited for", lab.null or cut == 0, f"{cut} of {len(runs)} runs had not come to rest when they ended"),
     )
 
@@ -136,53 +137,6 @@ def agreement(labels: np.ndarray) -> float:
 def inversions(values: np.ndarray) -> int:
     """Pairs, adjacent or not, that are out of order."""
     return int(np.triu(values[:, None] > values[None, :], 1).sum())
-
-
-@dataclass(frozen=True)
-class TopDown:
-    """What a classical loop did."""
-
-    error: int
-    swaps: int
-    comparisons: int
-
-
-def top_down(values: np.ndarray, frozen: np.ndarray, algotype: str, movable: bool = False) -> TopDown:
-    """The textbook algorithm, run by a controller that does not know of defects, on an array that has some.
-
-    A swap command is silently ignored when the cell that it moves (bubble: the larger one carried right; insertion: the one carried left;
-    selection: the minimum fetched) is frozen, or when the other one is and is not `movable`. Cost O(n^2).
-    """
-    cells, stuck, n = [int(v) for v in values], [bool(f) for f in frozen], len(values)
-    swaps = comparisons = 0
-
-    def swap(mover: int, other: int) -> None:
-        nonlocal swaps
-        if not stuck[mover] and (movable or not stuck[other]):
-            cells[mover], cells[other] = cells[other], cells[mover]
-            stuck[mover], stuck[other] = stuck[other], stuck[mover]
-            swaps += 1
-
-    if algotype == "bubble":
-        for last in range(n - 1, 0, -1):
-            for j in range(last):
-                comparisons += 1
-                if cells[j] > cells[j + 1]:
-                    swap(j, j + 1)
-    elif algotype == "insertion":
-        for i in range(1, n):
-            for j in range(i, 0, -1):
-                comparisons += 1
-                if cells[j] >= cells[j - 1]:
-                    break
-                swap(j, j - 1)
-    else:
-        for i in range(n - 1):
-            least = min(range(i, n), key=cells.__getitem__)
-            comparisons += n - 1 - i
-            if least != i:
-                swap(least, i)
-    return TopDown(n - 1 - ascending(np.array(cells)), swaps, comparisons)
 
 
 def as_well_as_central(lab: Lab, arms: Arms, gates: Sequence[Gate]) -> None:
@@ -210,11 +164,12 @@ def as_well_as_central(lab: Lab, arms: Arms, gates: Sequence[Gate]) -> None:
         for a in ALGOTYPES
     ]
     lab.table("cost of sorting, means over seeds", rows)
-    times = {row["algotype"]: (row["swaps"] / row["classical swaps"], row["comparisons"] / row["classical comparisons"]) for row in rows}
+    more = {a: mean(r.comparisons for r in arms[a, 0, ""]) / mean(loop.comparisons for loop in classical[a]) for a in ALGOTYPES}
+    swaps = mean(r.swaps for r in arms["selection", 0, ""]) / mean(loop.swaps for loop in classical["selection"])
     lab.note(
-        f"C1's 'as efficient' leaves selection out, and comparisons. Selection cells make {times['selection'][0]:.1f} times the swaps of the "
-        f"classical loop. In comparisons, counting every look, the cells need {times['bubble'][1]:.1f} (bubble), "
-        f"{times['insertion'][1]:,.0f} (insertion) and {times['selection'][1]:.1f} (selection) times as many."
+        f"C1's 'as efficient' leaves selection out, and comparisons. Selection cells make {swaps:.1f} times the swaps of the classical "
+        f"loop. In comparisons, counting every look, the cells need {more['bubble']:.1f} (bubble), {more['insertion']:,.0f} (insertion) "
+        f"and {more['selection']:.1f} (selection) times as many."
     )
 
 
@@ -312,9 +267,9 @@ def steps_back(
     rows.append({"algotype": "none (blind swaps)", "frozen": 0, "kind": "", "delayed gratification": np.mean(blind)})
     lab.table("delayed gratification, means over seeds", rows)
     lab.note(
-        f"Bubble arrays, delayed gratification: {none.mean():.3f} whole, {stuck.mean():.3f} with {frozen} immovable cells, {cut.mean():.3f} "
-        "without defects in the same pieces. A bubble cell cannot pass an immovable one: there is nothing to get around, only shorter arrays. "
-        f"The measure is positive without defects, and without sorting: {np.mean(blind):.3f} for random swaps of neighbours."
+        f"Bubble arrays, delayed gratification: {none.mean():.3f} whole, {stuck.mean():.3f} with {frozen} immovable cells, "
+        f"{cut.mean():.3f} without defects in the same pieces. A bubble cell cannot pass an immovable one: there is nothing to get around, "
+        f"only shorter arrays. The measure is positive without sorting, too: {np.mean(blind):.3f} for random swaps of neighbours."
     )
 
 
@@ -381,7 +336,7 @@ def algotypes_cluster(lab: Lab, arms: Arms, fair: list[Chimera], matched: list[C
     speed = "vanishes or halves for " + ", ".join(row["pair"] for row in lost) if lost else "stays, to more than half, for all three pairs"
     ends = "; ".join(f"{row['pair']} {row['peak A']:.3f}, by position {row['by position']:.3f}" for row in rows[:3])
     lab.note(
-        f"Mundane causes of clustering. Speed: after matching, the effect {speed}. Position: neighbours taken from different runs at the same "
+        f"Mundane causes of clustering. Speed: after matching, the effect {speed}. Position: neighbours from different runs at the same "
         f"progress agree in the share 'by position'; what A has beyond that is local. Peak A: {ends}. Near 0.5 by position, the "
         "algotypes do not sit at different ends; where it is near A itself, different ends are the whole effect."
     )
@@ -405,16 +360,16 @@ def clustering_row(c: Chimera, control: float) -> dict[str, Any]:
 def drawn(chimeras: list[Chimera], arms: Arms) -> tuple[Figure, str]:
     """A column a chimera: S of the first seed and A over seeds against progress; below, the array where A peaks."""
     figure = Figure(figsize=(15, 7.6), facecolor="#fcfcfa")
-    grid = figure.add_gridspec(2, 3, left=0.05, right=0.99, bottom=0.035, top=0.83, wspace=0.1, hspace=0.14, height_ratios=(2.3, 1))
-    figure.text(0.05, 0.93, "Cells that sort themselves", fontsize=22, fontweight="bold", color="#222222")
-    figure.text(0.05, 0.886, "nobody is in charge, and no cell knows which rule the others follow", fontsize=13, color="#666666")
+    grid = figure.add_gridspec(2, 3, left=0.05, right=0.99, bottom=0.035, top=0.8, wspace=0.1, hspace=0.14, height_ratios=(2.3, 1))
+    figure.text(0.05, 0.94, "Cells that sort themselves", fontsize=22, fontweight="bold", color="#222222")
+    figure.text(0.05, 0.9, "nobody is in charge, and no cell knows which rule the others follow", fontsize=13, color="#666666")
     for column, c in enumerate(chimeras):
         upper, lower = (figure.add_subplot(grid[row, column]) for row in range(2))
         courses(upper, c, label_control(arms, (c.first, c.second)), column == 0)
-        dip(upper, c.runs[0])
+        dip(upper, c.runs[0], PROGRESS[c.peak])
         bars(lower, c)
     return figure, (
-        "Fraction of adjacent pairs in ascending order (S, black, one seed) and of equal algotype (A, mean and standard deviation over seeds; "
+        "Fraction of adjacent pairs in ascending order (S, black, one seed) and of equal algotype (A, mean and deviation over seeds; "
         "dotted: labels without consequences). Insets: the deepest dip of each run, a step back (red) and the rise it pays for (green). "
         "Below: the same array where A peaks, bar height = value."
     )
@@ -432,36 +387,40 @@ def courses(axes: Any, c: Chimera, control: np.ndarray, first: bool) -> None:
     axes.fill_between(PROGRESS, middle - spread, middle + spread, color="#8e44ad", alpha=0.22, linewidth=0)
     axes.plot(PROGRESS, middle, color="#8e44ad", linewidth=2.4, label="aggregation A")
     axes.plot(PROGRESS, control.mean(axis=0), color="#8e44ad", linewidth=1.4, linestyle=(0, (1.5, 1.5)), label="A, labels only")
-    axes.axvline(PROGRESS[c.peak], color="#8e44ad", linewidth=1, alpha=0.6)
+    axes.plot([PROGRESS[c.peak]] * 2, (0, middle[c.peak]), color="#8e44ad", linewidth=1)
+    axes.annotate("array below", (PROGRESS[c.peak], 0), (4, 4), textcoords="offset points", fontsize=9.5, color="#8e44ad")
     axes.set(xlim=(0, 1), ylim=(0, 1.03), xticks=(0, 0.5, 1), xticklabels=("0", "progress (fraction of swaps)", "1"))
     axes.set_yticks((0.0, 0.5, 1.0), ("0", "0.5", "1") if first else ("", "", ""))
     if first:
         axes.set_ylabel("fraction of adjacent pairs", fontsize=12)
-        axes.legend(loc="upper left", frameon=False, fontsize=10.5, bbox_to_anchor=(0.0, 1.0))
+        axes.figure.legend(loc="upper right", frameon=False, fontsize=11.5, ncols=3, bbox_to_anchor=(0.995, 0.985))
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_facecolor("none")
     for name, colour, side, shift in zip((c.first, c.second), shades(), ("right", "left"), (0.485, 0.515), strict=True):
         axes.text(shift, 1.06, name, transform=axes.transAxes, ha=side, fontsize=15, fontweight="bold", color=colour)
 
 
-def dip(axes: Any, run: Sorting) -> None:
-    """Magnify the deepest drop of S and the rise after it."""
-    series = run.sortedness
-    episodes = turning_points(series)
+def dip(axes: Any, run: Sorting, peak: float) -> None:
+    """Magnify the deepest drop of S that the rise after it repays; the inset keeps clear of the line at `peak`."""
+    series, episodes = run.sortedness, turning_points(run.sortedness)
     if len(episodes) == 0:
         return
-    high, low, after = episodes[np.argmax(series[episodes[:, 0]] - series[episodes[:, 1]])]
-    margin = max(3, (after - high) // 4)
-    start, stop = max(high - margin, 0), min(after + margin, len(series) - 1)
-    inset = axes.inset_axes((0.5, 0.075, 0.47, 0.3))
-    for a, b, colour, width in ((start, stop, "black", 1.3), (high, low, "#c0392b", 3.0), (low, after, "#2e8b57", 3.0)):
+    drops, rises = series[episodes[:, 0]] - series[episodes[:, 1]], series[episodes[:, 2]] - series[episodes[:, 1]]
+    chosen = np.argmax(np.where(rises > drops, drops, -1))
+    (high, low, after), drop, rise = episodes[chosen], drops[chosen], rises[chosen]
+    start, stop = max(high - (after - high) // 3, 0), min(after + (after - high) // 3, len(series) - 1)
+    at = low / run.swaps
+    left = float(np.clip(max(at - 0.1, peak + 0.03), 0.02, 0.56))
+    inset = axes.inset_axes((left, 0.085, 0.42, 0.25))
+    lines = ((start, high, "black", 1.3), (high, low, "#c0392b", 3.0), (low, after, "#2e8b57", 3.0), (after, stop, "black", 1.3))
+    for a, b, colour, width in lines:
         inset.plot(np.arange(a, b + 1), series[a : b + 1], color=colour, linewidth=width, solid_capstyle="round", drawstyle="steps-post")
-    drop, rise = series[high] - series[low], series[after] - series[low]
-    inset.set_title(f"delayed gratification: gives up {drop}, gains {rise}", fontsize=10.5, color="#444444", pad=4)
+    inset.set_title(f"delayed gratification:\ngives up {drop}, then gains {rise}", fontsize=10.5, color="#444444", pad=4, loc="left")
     inset.set(xticks=[], yticks=[], facecolor="white")
     inset.spines[:].set_color("#bbbbbb")
-    at = (low / run.swaps, series[low] / (run.start.values.size - 1))
-    axes.annotate("", xy=at, xytext=(0.735, 0.46), arrowprops={"arrowstyle": "-|>", "color": "#c0392b", "linewidth": 1.2})
+    height = series[low] / (run.start.values.size - 1)
+    axes.plot(at, height, "o", markersize=13, markerfacecolor="none", markeredgecolor="#c0392b", markeredgewidth=1.6)
+    axes.plot((at, max(at, left)), (height - 0.03, 0.46), color="#c0392b", linewidth=1, linestyle=(0, (3, 2)))
 
 
 def bars(axes: Any, c: Chimera) -> None:
