@@ -1,0 +1,1 @@
+"""Collectives: many bodies, many actors, and order that no single member carries."""
