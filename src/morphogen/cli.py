@@ -245,7 +245,7 @@ def _print_trajectory(name: str, result: xr.Dataset) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from morphogen.atlas.report import number
+    from morphogen.text import number
 
     table = Table(
         title=f"{name}: {result.sizes['time']} records to {result.time.attrs['units']} {float(result.time[-1]):g}", title_justify="left"

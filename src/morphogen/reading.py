@@ -95,7 +95,7 @@ def table(readings: list[dict[str, Any]], with_p: bool) -> Table:
     """Readings for people."""
     from rich.table import Table
 
-    from morphogen.atlas.report import number
+    from morphogen.text import number
 
     shown = Table(header_style="bold")
     for column in ("channel", "measure", "value", "95 % interval", "unit", "n", *(("surrogates' mean", "p") if with_p else ())):

@@ -7,9 +7,10 @@ import pytest
 
 from morphogen.errors import MorphogenError
 from morphogen.run import run
+from morphogen.splitmix import draw, fold, uniform
 from morphogen.system import host_key
 from morphogen.worlds.classical_sorting import top_down
-from morphogen.worlds.scheduler import draw, fold, next_agent, uniform
+from morphogen.worlds.scheduler import next_agent
 from morphogen.worlds.sorting import (
     ALGOTYPES,
     Cells,

@@ -13,6 +13,7 @@ import numpy as np
 from morphogen.atlas.page import ClaimResult, PartResult
 from morphogen.atlas.rules import Verdict
 from morphogen.atlas.study import Record, Study
+from morphogen.text import number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
 
 COLOURS = {Verdict.HOLDS: "green", Verdict.FAILS: "yellow", Verdict.UNDECIDED: "cyan", Verdict.VOID: "bold red"}
 COLUMNS = ("claim", "what it says", "rule", "effect", "95 % interval", "control", "null", "verdict", "seconds")
-
-
-def number(value: float | None) -> str:
-    """A number for people: four significant digits, and a dash for what is not there."""
-    if value is None:
-        return "-"
-    if not np.isfinite(value):
-        return "?" if np.isnan(value) else ("inf" if value > 0 else "-inf")
-    return f"{value:.4g}"
 
 
 def _interval(part: PartResult) -> str:

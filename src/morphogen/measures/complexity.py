@@ -19,8 +19,8 @@ import numba
 import numpy as np
 
 from morphogen.errors import MorphogenError
+from morphogen.keys import generator, host_key
 from morphogen.measure import measure
-from morphogen.system import generator, host_key
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "zlib": lambda data: zlib.compress(data, 9),

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from morphogen.errors import MorphogenError
+from morphogen.keys import generator, host_key
 from morphogen.measure import measure
-from morphogen.system import generator, host_key
 
 Correction = Literal["none", "miller-madow"]
 

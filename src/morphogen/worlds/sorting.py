@@ -18,8 +18,9 @@ from numba import njit, prange
 
 from morphogen.combinators import initial_key
 from morphogen.errors import MorphogenError
+from morphogen.splitmix import draw, fold
 from morphogen.system import Host, Observable, generator, parameter
-from morphogen.worlds.scheduler import draw, fold, next_agent
+from morphogen.worlds.scheduler import next_agent
 
 Algotype = Literal["bubble", "insertion", "selection"]
 ALGOTYPES: tuple[Algotype, ...] = ("bubble", "insertion", "selection")

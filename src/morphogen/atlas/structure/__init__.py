@@ -1,0 +1,1 @@
+"""Structure: order found in data, each instrument against a null that has none."""
