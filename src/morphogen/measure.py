@@ -47,6 +47,7 @@ KINDS: dict[str, Kind] = {
     "system": Kind((), None, None),
 }
 RESAMPLES = 100
+BY_KIND = "by kind"
 SEGMENTS = 8
 
 
@@ -208,8 +209,8 @@ def measure(
     needs: Needs,
     unit: str,
     source: str,
-    interval: str | None = "default",
-    surrogate: str | None = "default",
+    interval: str | None = BY_KIND,
+    surrogate: str | None = BY_KIND,
     tail: Tail = "both",
 ) -> Callable[[Callable[..., Any]], Measure]:
     """Declare a measure. The decorated function takes one data item first and its own options as keywords, and returns a number.
@@ -226,11 +227,10 @@ def measure(
     if needs not in KINDS:
         raise MorphogenError(f"measure {name} needs '{needs}', which is none of {', '.join(KINDS)}")
     kind = KINDS[needs]
-    by_kind = "default"
 
     def register(function: Callable[..., Any]) -> Measure:
-        how = kind.interval if interval == by_kind else interval
-        made = Measure(function, name, needs, unit, source, how, kind.surrogate if surrogate == by_kind else surrogate, tail)
+        how = kind.interval if interval == BY_KIND else interval
+        made = Measure(function, name, needs, unit, source, how, kind.surrogate if surrogate == BY_KIND else surrogate, tail)
         CATALOGUE[name] = made
         return made
 

@@ -193,7 +193,7 @@ def markdown(study: Study, picture: str = "picture1.png") -> str:
         file, caption = record.pictures[0]
         lines += [f"![{caption}]({picture if picture else file})", "", f"*{caption}*", ""]
     lines += _markdown_table(COLUMNS, rows(study))
-    lines += [f"- {c.id} is {c.verdict}: {c.reason}." for c in study.claims if c.reason] + [""]
+    lines += [f"- **{c.id}** {c.verdict}: {c.reason}." for c in study.claims if c.reason] + [""]
     if record.gates:
         lines += ["Gates: " + "; ".join(f"{g.name} {'open' if g.open else '**closed**'} ({g.seen})" for g in record.gates) + ".", ""]
     for name, table in record.tables.items():

@@ -74,7 +74,10 @@ def frozen(
     """Whether it is certain that no edge of this averaging flock will ever switch again (see the module's text).
 
     Args:
-        positions, velocities: (n, 2); edges: (n, n) of bool; averaging, radius, hysteresis: those of the `AveragingFlock`.
+        positions: (n, 2).
+        velocities: (n, 2).
+        edges: (n, n) of bool.
+        averaging: that of the `AveragingFlock`, as are `radius` and `hysteresis`.
         noise_left: bound of the noise to come in one component of one velocity, summed over all steps (see `noise_to_come`).
 
     Cost: O(n^3), an eigenvalue problem for each flock.
