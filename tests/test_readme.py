@@ -57,7 +57,7 @@ def test_python_examples_run(name: str, code: str, monkeypatch: pytest.MonkeyPat
 
     # A page in an example runs at sketch scale here: the code is the same, the wait is not.
     monkeypatch.setattr(mg, "study", lambda slug, **options: _sketch(slug, **options), raising=False)
-    exec(compile(code, name, "exec"), {"__name__": "example"})
+    exec(compile(code, name, "exec"), {"__name__": "__main__"})
 
 
 def _sketch(slug: str, **options: object):  # type: ignore[no-untyped-def]

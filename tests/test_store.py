@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -147,14 +146,15 @@ def test_a_diverging_run_leaves_its_records_in_the_store(tmp_path: Path) -> None
     assert mg.open(tmp_path / "x.zarr").sizes["time"] == caught.value.step
 
 
-@pytest.mark.skipif(not hasattr(os, "wait4"), reason="needs the operating system's account of a child's memory")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's account of a process's memory")
 def test_a_million_steps_stay_under_a_gigabyte(tmp_path: Path) -> None:
-    body = f"mg.run(Walk(8), 1_000_000, key=1, store={str(tmp_path / 'long.zarr')!r})"
-    process = subprocess.Popen(_script(body))
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    assert usage.ru_maxrss < 1e6, f"{usage.ru_maxrss} kB"
+    # The high-water mark of the process itself; getrusage would count what its parent held when it was forked.
+    body = f"""
+        mg.run(Walk(8), 1_000_000, key=1, store={str(tmp_path / "long.zarr")!r})
+        print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+    """
+    done = subprocess.run(_script(body), capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1e6, f"{done.stdout} kB"
     assert mg.open(tmp_path / "long.zarr").sizes["time"] == 1_000_001
 
 

@@ -29,6 +29,8 @@ def step_key(key: Any, step: Any, host: bool) -> Any:
 
 
 class EnsembleState(NamedTuple):
+    """The members' keys, the steps done (all members share the clock), and the members' states."""
+
     keys: Any
     clock: Any
     members: Any

