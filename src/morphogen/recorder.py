@@ -46,7 +46,7 @@ class Memory:
         r = self.recording
         kept = r.samples_first({n: v[: self.filled] for n, v in self.arrays.items()})
         attrs = trajectory.provenance(r.system, r.key, r.every) | {"wall_seconds": wall}
-        return trajectory.dataset(kept, r.observables, np.arange(0, self.filled * r.every, r.every), trajectory.time_step(r.system), attrs)
+        return trajectory.dataset(kept, r.observables, self.filled, r.every, trajectory.time_step(r.system), attrs)
 
 
 def _length(records: dict[str, np.ndarray]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -62,16 +62,26 @@ def look(system: System, state: State) -> dict[str, Any]:
     return dict(system.observe(state))
 
 
-@eqx.filter_jit
-def roll(
-    system: System, state: State, buffer: dict[str, Any], key: Any, first: Any, records: Any, every: Any, layout: Layout | None
-) -> tuple[State, dict[str, Any]]:
-    """`records` times: `every` steps, numbered from `first` for their keys, then one record into `buffer`.
+class Stretch(NamedTuple):
+    """What a call of `roll` rolls out: steps are numbered from `first` for their keys; `every=None` is a record at each step."""
+
+    system: System
+    state: State
+    key: Any
+    first: Any
+    records: Any
+    every: Any
+    layout: Layout | None
+
+
+@eqx.filter_jit(donate="all-except-first")
+def roll(stretch: Stretch, buffer: dict[str, Any]) -> tuple[State, dict[str, Any]]:
+    """`records` times: `every` steps, then one record into `buffer`, which is used up.
 
     `buffer` holds an array (capacity, ...) for each observable to keep; an empty one records nothing. Bits do not depend
     on how a run is cut into calls: the loop's trip counts are unknown to the compiler, so its body is compiled one way.
-    `every=None` means a record after every step, without the cost of an inner loop.
     """
+    system, state, key, first, records, every, layout = stretch
 
     def one(t: Any, s: State) -> State:
         return _pin(system.step(s, jax.random.fold_in(key, t)), s, layout)

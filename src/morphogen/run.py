@@ -24,7 +24,7 @@ from morphogen.combinators import Ensemble, initial_key, member_keys, step_key
 from morphogen.errors import DivergenceError, Interrupted, MorphogenError
 from morphogen.progress import progress as progress_display
 from morphogen.recorder import Disk, Memory
-from morphogen.rollout import Layout, finite, look, not_finite, roll, start, start_members, until_not_finite
+from morphogen.rollout import Layout, Stretch, finite, look, not_finite, roll, start, start_members, until_not_finite
 from morphogen.system import State, System, host_key
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def advance(system: System, state: State, steps: int, *, key: Any = 0, first: in
             state = system.step(state, step_key(word, t, True))
         return state
     one = jnp.uint32(1)
-    return roll(system, state, {}, as_key(key), jnp.uint32(first), one, jnp.uint32(steps), None)[0]
+    return roll(Stretch(system, state, as_key(key), jnp.uint32(first), one, jnp.uint32(steps), None), {})[0]
 
 
 def as_key(key: Any) -> Any:
@@ -248,7 +248,7 @@ class _Rollout:
         buffer = self.buffer or {n: jnp.zeros((self.recording.buffer, *v.shape), v.dtype) for n, v in self.recording.example.items()}
         stride = None if self.every == 1 else jnp.uint32(self.every)
         try:
-            state, buffer = roll(self.system, self.state, buffer, self.key, first, jnp.uint32(count), stride, self.layout)
+            state, buffer = roll(Stretch(self.system, self.state, self.key, first, jnp.uint32(count), stride, self.layout), buffer)
         except TypeError:
             self._check_step(self.state)
             raise

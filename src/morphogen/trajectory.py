@@ -91,25 +91,22 @@ def time_step(system: System) -> float:
 
 
 def dataset(
-    records: dict[str, np.ndarray], observables: Sequence[Observable], steps: np.ndarray, dt: float, attrs: dict[str, Any]
+    records: dict[str, np.ndarray], observables: Sequence[Observable], count: int, every: int, dt: float, attrs: dict[str, Any]
 ) -> xr.Dataset:
-    """Arrays of shape (sample, time, ...) as a named Dataset."""
+    """`count` records, one for each `every` steps, as a named Dataset; arrays have the shape (sample, time, ...)."""
     import pandas as pd
     import xarray as xr
 
-    # Where time is counted in steps it is the steps: one array. The index is made here because xarray would copy the array.
-    counted = attrs.get("time_unit") == "step" and dt == 1
-    time = xr.IndexVariable("time", pd.Index(steps if counted else steps * dt, copy=False), {"units": attrs.get("time_unit", "1")})
-
+    # A range takes no memory, and an index made here is not copied once more by xarray.
+    steps = pd.RangeIndex(0, count * every, every)
+    counted = attrs["time_unit"] == "step" and dt == 1
+    time = xr.IndexVariable("time", steps if counted else pd.Index(steps.to_numpy() * dt, copy=False), {"units": attrs["time_unit"]})
+    step = xr.IndexVariable("time", steps, {"units": "step"}).to_base_variable()
     variables = {
         o.name: (("sample", "time", *[d for d in o.dims if d != "sample"]), records[o.name], {"units": o.unit, "long_name": o.meaning})
         for o in observables
     }
-    coordinates: dict[str, Any] = {
-        "time": time,
-        "step": ("time", steps, {"units": "step"}),
-    }
-    return xr.Dataset(variables, coords=coordinates, attrs=attrs)
+    return xr.Dataset(variables, coords={"time": time, "step": step}, attrs=attrs)
 
 
 def open(path: str | Path) -> xr.Dataset:
