@@ -33,12 +33,11 @@ class Kind:
     dims: tuple[str, ...]
     interval: str | None
     surrogate: str | None
-    symbolic: bool = False
 
 
 KINDS: dict[str, Kind] = {
     "series": Kind(("time",), "segments", "iaaft"),
-    "symbols": Kind(("time",), "segments", "shuffle", symbolic=True),
+    "symbols": Kind(("time",), "segments", "shuffle"),
     "channels": Kind(("time", "channel"), "blocks", "shift"),
     "phases": Kind(("time", "oscillator"), "blocks", "shift"),
     "field": Kind(("height", "width"), None, "cells"),

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 MANY_VALUES = 16
 """A whole-number series with at most this many different values is taken for symbols."""
-SINGLE = ("series", "symbols", "events")
 
 
 def read_with(
@@ -36,7 +35,7 @@ def read_with(
     items = _items(data)
     readings: list[dict[str, Any]] = []
     for label, array in items:
-        chosen = _fitting(array) if names is None else [m for m in map(find, names) if _fits(m, array, len(items))]
+        chosen = _fitting(array) if names is None else [m for m in map(find, names) if _fits(m, array)]
         for instrument in chosen:
             try:
                 reading = instrument(array, surrogates=surrogates if instrument.surrogate else 0, nan=nan, key=key)
@@ -82,7 +81,7 @@ def _symbolic(array: np.ndarray) -> bool:
     return bool(np.array_equal(known, np.round(known)) and len(np.unique(known)) <= MANY_VALUES)
 
 
-def _fits(instrument: Measure, array: np.ndarray, items: int) -> bool:
+def _fits(instrument: Measure, array: np.ndarray) -> bool:
     return len(KINDS[instrument.needs].dims) == array.ndim and instrument.needs != "system"
 
 

@@ -25,9 +25,6 @@ class Interval:
     low: float
     high: float
 
-    def shifted(self, by: float) -> Interval:
-        return Interval(self.value + by, self.low + by, self.high + by)
-
 
 def mean_interval(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
     """The mean of independent values with the hull of its percentile bootstrap and Student t intervals.

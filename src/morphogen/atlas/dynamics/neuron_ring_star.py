@@ -127,7 +127,6 @@ class Route(NamedTuple):
     states: Any
     code: np.ndarray
     exponent: np.ndarray
-    escaping: np.ndarray
 
 
 def route_grid(points: int) -> np.ndarray:
@@ -163,7 +162,7 @@ def sweep_route(lab: Lab, scheme: Scheme, keys: Any, points: int) -> Route:
     beyond = escaped[:, s2 > 0.12]
     lab.note(f"Of {beyond.size} orbits beyond s2 = 0.12, {beyond.mean():.0%} escape to infinity; strengths where all do are drawn grey.")
     exponent = np.where(np.asarray(chosen[3])[0], np.nan, np.asarray(chosen[2])[0])
-    return Route(s2, select(networks, flat[0]), select(settled.state, flat[0]), code[0], exponent, escaped[0].mean(axis=1))
+    return Route(s2, select(networks, flat[0]), select(settled.state, flat[0]), code[0], exponent)
 
 
 Families = tuple[bifurcation.Family, bifurcation.Family]

@@ -21,7 +21,7 @@ from morphogen.measures.gridcode import grid_code, neighbour_distance, scalar_co
 from morphogen.run import advance
 from morphogen.system import Observable, System, host_key, parameter
 
-CHANNELS = ("x", "y", "log s1", "log s2", "theta", "red", "green", "blue")
+# The channels of a splat are x, y, log s1, log s2, theta, red, green, blue.
 SORTED_BY = np.array([1, 1, 1, 1, 0, 1, 1, 1], dtype=float)
 """Channels that the sort compares: position, scale and colour; not rotation."""
 SMOOTHED = np.array([0, 0, 1, 1, 1, 0, 0, 0], dtype=float)
