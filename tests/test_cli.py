@@ -84,6 +84,7 @@ def test_control_c_says_how_to_go_on(tmp_path: Path) -> None:
         (["run", "kuramoto", "--steps", "ten"], "invalid int value: 'ten'"),
         (["run", "kuramoto", "--steps", "10", "--every", "3"], "steps must be a multiple of every"),
         (["run", "kuramoto", "--record", "height"], "no observable 'height'"),
+        (["run", "kuramoto", "--steps", "2000000000", "--output", "k.png"], "must end in .zarr or .nc"),
         (["sweep", "kuramoto"], "needs a grid"),
         (["sweep", "kuramoto", "coupling=0:4"], "is not a sweep axis"),
         (["sweep", "kuramoto", "n=10,20"], "fixed when it is compiled"),

@@ -219,10 +219,10 @@ def _run(chosen: argparse.Namespace, rest: list[str]) -> int:
     if system is None:
         return 0
     from morphogen.run import run
-    from morphogen.trajectory import save
+    from morphogen.trajectory import check_free, save
 
-    if chosen.output and Path(chosen.output).exists():
-        raise MorphogenError(f"{chosen.output} exists: choose another name or remove it")
+    if chosen.output:
+        check_free(chosen.output)
     result = run(
         system,
         chosen.steps,
@@ -297,15 +297,15 @@ def _sweep(chosen: argparse.Namespace, rest: list[str]) -> int:
         return 0
     from morphogen.reading import over_grid
     from morphogen.steer.sweep import sweep
-    from morphogen.trajectory import save
+    from morphogen.trajectory import check_free, save
 
     axes = grid([*chosen.axes, *loose])
     if not axes:
         raise MorphogenError(f"sweep needs a grid, such as `morphogen sweep {chosen.system} coupling=0:4:0.1`")
     if not 0 <= chosen.after < 1:
         raise MorphogenError(f"--after is the share of the run to leave out, from 0 up to but not 1, not {chosen.after:g}")
-    if chosen.output and Path(chosen.output).exists():
-        raise MorphogenError(f"{chosen.output} exists: choose another name or remove it")
+    if chosen.output:
+        check_free(chosen.output)
     result = sweep(
         system,
         axes,

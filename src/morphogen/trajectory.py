@@ -121,22 +121,27 @@ def open(path: str | Path) -> xr.Dataset:
     return xr.open_dataset(path, engine="h5netcdf")
 
 
-def save(trajectory: xr.Dataset, path: str | Path) -> Path:
-    """Write a trajectory: to Zarr (a path ending in .zarr) or netCDF (.nc). Refuses to replace what is there."""
+def check_free(path: str | Path) -> Path:
+    """`path` if a trajectory can be saved there: its name ends in .zarr or .nc and nothing has it yet. Ask before a long run."""
     path = Path(path)
     if path.exists():
         raise MorphogenError(f"{path} exists: choose another name or remove it")
+    if path.suffix not in (".zarr", ".nc"):
+        raise MorphogenError(f"cannot save a trajectory as '{path.name}': the name must end in .zarr or .nc")
+    return path
+
+
+def save(trajectory: xr.Dataset, path: str | Path) -> Path:
+    """Write a trajectory: to Zarr (a path ending in .zarr) or netCDF (.nc). Refuses to replace what is there."""
+    path = check_free(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    match path.suffix:
-        case ".zarr":
-            with warnings.catch_warnings():
-                # Readers are faster with consolidated metadata, an agreed extension of Zarr 3 that its library warns about.
-                warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
-                trajectory.to_zarr(path, consolidated=True)
-        case ".nc":
-            trajectory.to_netcdf(path, engine="h5netcdf")
-        case other:
-            raise MorphogenError(f"cannot save a trajectory as '{other}': the name must end in .zarr or .nc")
+    if path.suffix == ".nc":
+        trajectory.to_netcdf(path, engine="h5netcdf")
+        return path
+    with warnings.catch_warnings():
+        # Readers are faster with consolidated metadata, an agreed extension of Zarr 3 that its library warns about.
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        trajectory.to_zarr(path, consolidated=True)
     return path
 
 
