@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +135,26 @@ def test_a_page_that_fails_leaves_no_result(make, tmp_path: Path) -> None:  # ty
     make(broken)
     with pytest.raises(RuntimeError, match="broken"):
         study.study("test-page", directory=tmp_path)
+    assert not list(tmp_path.rglob("record.json"))
+
+
+def test_a_lost_control_c_still_stops_the_page(make, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    before = signal.getsignal(signal.SIGINT)
+    reached = []
+
+    def deaf(lab: Lab) -> None:
+        """Swallows an interrupt, as a callback of the garbage collector does."""
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt:
+            reached.append("swallowed")
+        lab.claim("C1", "one", effect=np.ones(3), rule=greater(0.5))
+        reached.append("went on")
+
+    make(deaf)
+    with pytest.raises(KeyboardInterrupt):
+        study.study("test-page", directory=tmp_path)
+    assert reached == ["swallowed"] and signal.getsignal(signal.SIGINT) is before
     assert not list(tmp_path.rglob("record.json"))
 
 

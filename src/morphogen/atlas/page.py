@@ -177,6 +177,7 @@ class Lab:
     null: bool = False
     first_key: int = FIRST_KEY
     announce: Callable[[str], None] = lambda message: None
+    stopped: bool = False
     claims: list[ClaimResult] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -197,8 +198,14 @@ class Lab:
         return [jax.random.key(number) for number in self.seed_numbers(count)]
 
     def say(self, message: str) -> None:
-        """Tell whoever waits what is going on."""
+        """Tell whoever waits what is going on. Here, and at every claim, a Ctrl-C that got lost takes effect."""
+        self._heed()
         self.announce(message)
+
+    def _heed(self) -> None:
+        # An interrupt that strikes inside a callback of the compiler or the garbage collector is printed and forgotten there.
+        if self.stopped:
+            raise KeyboardInterrupt
 
     def gate(self, name: str, condition: Any, seen: str) -> Gate:
         """A precondition of claims: the instrument works, the net has learned, the world is alive. `seen` says what was measured."""
@@ -229,6 +236,7 @@ class Lab:
             gates: preconditions; one that is closed makes the claim undecided.
             deterministic: the effect is exact, no seed changes it: every entry must satisfy the rule, and no interval is drawn.
         """
+        self._heed()
         if any(c.id == id for c in self.claims):
             raise MorphogenError(f"the page states claim {id} twice")
         if parts is None:

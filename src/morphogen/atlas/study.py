@@ -7,10 +7,12 @@ import json
 import marshal
 import os
 import shutil
+import signal
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -171,12 +173,30 @@ def _compute(
 
     lab = Lab(scale=scale, null=null, first_key=first_key, announce=announce)
     began = time.perf_counter()
-    with jax.enable_x64(True) if page.float64 else nullcontext():
+    with _heeding(lab), jax.enable_x64(True) if page.float64 else nullcontext():
         page.function(lab, **parameters)
     seconds = time.perf_counter() - began
     if not lab.claims:
         raise MorphogenError(f"page {page.slug} states no claim")
     _keep(page, lab, parameters, seconds, address)
+
+
+@contextmanager
+def _heeding(lab: Lab) -> Iterator[None]:
+    """Ctrl-C raises at once, as ever, and is remembered in case that is swallowed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handler(number: int, frame: Any) -> None:
+        lab.stopped = True
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _keep(page: Page, lab: Lab, parameters: dict[str, Any], seconds: float, address: Path) -> None:
